@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The store: SQLite behind one thread, which is the only writer.
+ *
+ * Life: store_open() opens, migrates and repairs (sweeps what a crash left) in the calling
+ * thread; store_each_zone() and store_each_outbox() read what the main loop needs; store_start()
+ * starts the thread; from then on only store_post() until store_stop().
+ *
+ * An order is one heap object.  Posting hands it over; when it has been carried out and its
+ * transaction has committed, it is posted back to order->reply (mail.type STORE_DONE) with err filled, or
+ * freed when reply is NULL.  Whoever gets it back frees it with store_order_free().
+ *
+ * Orders are executed in groups, one transaction each (group commit).  Lanes: every order but
+ * STORE_STAGE goes first, in order of posting; STORE_STAGE orders follow in small groups, so a huge zone
+ * never delays the commit of a small one.  Hence a STORE_COMMIT must be posted only after the
+ * STORE_STAGE orders of its version have come back.  A group with a durable order is
+ * fsynced before anything of it is reported; others are not (WAL, synchronous=NORMAL).
+ *
+ * When a group fails its orders are tried one by one; what fails then carries the reason in
+ * err (ZR_DB) and has changed nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mbox.h"
+#include "wire/segment.h"
+
+struct store;
+
+/* A transfer stops reading from its primary while it has this much staged and unanswered. */
+#define STORE_CREDIT_BYTES (1024 * 1024)
+/* Up to this much is not staged but travels inside the commit order. */
+#define STORE_INLINE_BYTES (256 * 1024)
+
+enum store_pending { PENDING_NONE = 0, PENDING_CHECK = 1, PENDING_FORCE = 2 };
+
+/* A zone as stored. */
+struct store_zone {
+	int64_t id;
+	const uint8_t *name; /* lower-case wire; borrowed during the callback */
+	int64_t version;     /* 0 = nothing was ever stored */
+	bool has_data;
+	uint32_t serial; /* valid with has_data */
+	uint32_t soa_ttl;
+	const uint8_t *soa; /* RDATA; borrowed */
+	uint16_t soa_len;
+	const uint8_t *soa_owner; /* apex with the case the primary sent; borrowed */
+	uint8_t digest[SEGMENT_DIGEST];
+	uint64_t segments, records, octets;
+	struct zr_wall loaded_at;  /* commit of this version */
+	struct zr_wall checked_at; /* last successful check */
+	struct zr_wall refresh_at;
+	struct zr_wall expire_at;
+	enum store_pending pending;
+	struct zr_wall pending_since;
+	uint32_t failures; /* checks or transfers failed in a row */
+};
+
+/* One owed NOTIFY. */
+struct store_notify {
+	int64_t id;
+	int64_t zone_id;
+	char downstream[64]; /* name in the configuration */
+	struct zr_addr target;
+	uint16_t qtype; /* SOA or AXFR */
+	uint32_t serial;
+	struct zr_wall not_before;
+	uint32_t tries;
+};
+
+/* ---- staged content ---- */
+
+enum stage_kind { STAGE_SEGMENT, STAGE_KILL, STAGE_DELTA };
+
+/* One change to the segments or the journal of a version under construction. */
+struct stage_op {
+	struct stage_op *next;
+	enum stage_kind kind;
+	int64_t segment_id; /* KILL: row that ends with this version */
+	uint32_t step;	    /* DELTA: step within the version, from 0 */
+	uint8_t part;	    /* DELTA: 0 deletions (old SOA first), 1 additions (new SOA first) */
+	uint32_t chunk;	    /* DELTA: number within the part, from 0 */
+	uint32_t from_serial, to_serial; /* DELTA */
+	uint32_t rrs;
+	uint8_t digest[SEGMENT_DIGEST]; /* SEGMENT */
+	uint16_t key_len;		/* SEGMENT; the key stands in front of the data */
+	size_t len;			/* octets of data */
+	uint8_t bytes[];		/* key, then data */
+};
+
+struct stage_batch {
+	struct stage_op *head;
+	struct stage_op **tail;
+	size_t octets;
+	size_t count;
+};
+
+struct stage_batch *stage_batch_new(void);
+void stage_batch_free(struct stage_batch *b);
+/* Copies; -1 with ZR_NOMEM. */
+int stage_segment(struct stage_batch *b, const struct segment *s, struct zr_err *e);
+int stage_kill(struct stage_batch *b, int64_t segment_id, size_t octets, struct zr_err *e);
+int stage_delta(struct stage_batch *b, uint32_t step, uint8_t part, uint32_t chunk,
+    uint32_t from_serial, uint32_t to_serial, const uint8_t *data, size_t len, uint32_t rrs,
+    struct zr_err *e);
+
+/* ---- orders ---- */
+
+enum store_op {
+	STORE_ADD_ZONE,	   /* zone.name -> zone_id; an existing row is taken over with its data */
+	STORE_REMOVE_ZONE, /* marks it removed; data is swept after STORE_REMOVED_KEEP_S */
+	STORE_MARK,	   /* durable: pending := max(pending, mark.pending) */
+	STORE_STAGE,	   /* stage: batch for (zone_id, version) */
+	STORE_COMMIT,	   /* commit: the flip */
+	STORE_ABORT,	   /* forget everything staged for (zone_id, version) */
+	STORE_TIMERS,	   /* timers: a check that changed nothing, or failed */
+	STORE_OUTBOX_ADD,  /* outbox: NOTIFYs owed without a commit (operator) */
+	STORE_OUTBOX_SET,  /* notify: tries and next time of one row, or its end */
+	STORE_PEER_SEEN,   /* peer: what a primary or downstream was seen to hold or do */
+	STORE_LOG_TRANSFER, /* log: a transfer out, or one that failed */
+	STORE_SWEEP,	   /* sweep: remove dead segments and old journal of one zone */
+	STORE_SYNC	   /* nothing; durable; comes back when all before it is on disk */
+};
+
+#define STORE_DONE 1 /* mail.type of an order that comes back */
+#define STORE_REMOVED_KEEP_S (7 * 24 * 3600)
+
+/* A line of the transfer log. */
+struct store_log {
+	struct zr_wall at; /* start */
+	int64_t duration_us;
+	bool out;		/* to a downstream; else from a primary */
+	char kind[8];		/* "AXFR", "IXFR", "SOA" */
+	char peer[64];		/* name in the configuration, or address when unknown */
+	char address[ADDR_TEXT_MAX];
+	bool has_from;
+	uint32_t from_serial, to_serial;
+	uint64_t octets, records, messages;
+	enum zr_code code; /* ZR_OK = success */
+	char text[ZR_ERR_TEXT];
+};
+
+struct store_commit {
+	int64_t version;	    /* the new one */
+	struct stage_batch *batch; /* rest of the content, or NULL; owned by the order */
+	bool content;		    /* false: identical content, only timers and marks move */
+	uint32_t serial;
+	uint32_t soa_ttl;
+	uint8_t *soa; /* RDATA; owned (free) */
+	uint16_t soa_len;
+	uint8_t *soa_owner; /* wire name; owned (free) */
+	uint8_t digest[SEGMENT_DIGEST];
+	uint64_t segments, records, octets;
+	bool drop_journal; /* the chain is broken: remove all older steps */
+	bool ambiguous;	   /* remember old_serial as ambiguous */
+	uint32_t old_serial;
+	struct zr_wall loaded_at, checked_at, refresh_at, expire_at;
+	enum store_pending pending_after; /* what is still owed after this commit */
+	struct store_notify *notify;	  /* outbox rows; absorbed as A-32; owned (free) */
+	size_t notify_count;
+	struct store_log log;
+	uint32_t journal_max_steps; /* older ones are swept */
+	uint64_t journal_max_octets;
+};
+
+struct store_timers {
+	struct zr_wall checked_at, refresh_at, expire_at; /* unset: leave as it is */
+	bool set_pending;
+	enum store_pending pending;
+	uint32_t failures;
+	enum zr_code code; /* last error; ZR_OK clears it */
+	char text[ZR_ERR_TEXT];
+	char peer[64];
+	struct zr_wall at, next_try;
+};
+
+enum peer_event {
+	PEER_PRIMARY_SOA,	 /* a primary answered with this serial */
+	PEER_PRIMARY_ERROR,	 /* a primary failed: text */
+	PEER_DOWNSTREAM_SENT,	 /* NOTIFY left */
+	PEER_DOWNSTREAM_ACKED,	 /* NOTIFY answered NOERROR */
+	PEER_DOWNSTREAM_FAILED,	 /* NOTIFY refused or given up: text */
+	PEER_DOWNSTREAM_FETCHED	 /* it transferred this serial and version, or asked and is current */
+};
+
+struct store_peer {
+	enum peer_event event;
+	char name[64];
+	struct zr_addr addr;
+	uint32_t serial;
+	int64_t version;
+	struct zr_wall at;
+	enum zr_code code;
+	char text[ZR_ERR_TEXT];
+};
+
+struct store_order {
+	struct mail mail;
+	enum store_op op;
+	bool durable;	    /* fsync before it is reported; STORE_MARK and STORE_SYNC always */
+	struct mbox *reply; /* NULL: nobody waits */
+	uint64_t cookie;    /* the poster's */
+	void *owner;	    /* the poster's */
+	int64_t zone_id;
+	struct zr_err err; /* result */
+	union {
+		struct {
+			uint8_t name[255];
+			struct store_zone *zone; /* result when the row existed; freed with the order */
+		} add;
+		struct {
+			enum store_pending pending;
+			struct zr_wall since;
+		} mark;
+		struct {
+			int64_t version;
+			struct stage_batch *batch; /* owned */
+		} stage; /* also STORE_ABORT */
+		struct store_commit commit;
+		struct store_timers timers;
+		struct {
+			struct store_notify *v; /* owned */
+			size_t count;
+		} outbox; /* ids are filled in on return */
+		struct {
+			struct store_notify row;
+			bool remove;
+		} notify;
+		struct store_peer peer;
+		struct store_log log;
+		struct {
+			int64_t keep_version; /* oldest version a transfer out still reads */
+			bool more;	      /* result: there is more to sweep */
+		} sweep;
+	};
+};
+
+struct store_order *store_order_new(enum store_op op, int64_t zone_id);
+void store_order_free(struct store_order *o);
+
+/* ---- door ---- */
+
+struct store_conf {
+	const char *path;
+	bool slow; /* tests: sleep slow_ms before every commit */
+	unsigned slow_ms;
+};
+
+/* 0, or -1 with a text that says what to do.  Refuses a database of a newer version. */
+int store_open(struct store **out, const struct store_conf *c, struct zr_err *e);
+/* Before store_start().  The callback returns 0 to go on. */
+int store_each_zone(struct store *s, int (*cb)(void *, const struct store_zone *), void *arg,
+    struct zr_err *e);
+int store_each_outbox(struct store *s, int (*cb)(void *, const struct store_notify *), void *arg,
+    struct zr_err *e);
+int store_start(struct store *s, struct zr_err *e);
+void store_post(struct store *s, struct store_order *o); /* any thread */
+/* Carries out what is queued, ends the thread, checkpoints, closes, frees. */
+void store_stop(struct store *s);
