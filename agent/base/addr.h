@@ -29,7 +29,8 @@ struct zr_prefix {
 /* default_port is used when the text has no "@port"; 0 and no port in the text: fails. */
 bool addr_parse(const char *text, uint16_t default_port, struct zr_addr *out);
 bool addr_parse_ip(const char *text, struct zr_addr *out); /* no port allowed; port = 0 */
-bool prefix_parse(const char *text, struct zr_prefix *out); /* "192.0.2.0/24" or a single IP */
+/* "192.0.2.0/24" or a single IP; bits set behind the prefix ("192.0.2.1/24") fail. */
+bool prefix_parse(const char *text, struct zr_prefix *out);
 const char *addr_text(const struct zr_addr *a, char out[ADDR_TEXT_MAX]); /* ip@port; ip if port 0 */
 const char *addr_ip_text(const struct zr_addr *a, char out[ADDR_TEXT_MAX]);
 const char *prefix_text(const struct zr_prefix *p, char out[ADDR_TEXT_MAX]);
@@ -39,6 +40,7 @@ unsigned addr_to_sockaddr(const struct zr_addr *a, struct sockaddr_storage *out)
 
 bool addr_equal(const struct zr_addr *a, const struct zr_addr *b);    /* with port */
 bool addr_ip_equal(const struct zr_addr *a, const struct zr_addr *b); /* without port */
+/* A prefix without a scope matches every scope. */
 bool prefix_match(const struct zr_prefix *p, const struct zr_addr *a);
 bool addr_is_any(const struct zr_addr *a); /* 0.0.0.0 or :: */
 /* The address as a limiter sees it: IPv4 /32, IPv6 /64, port 0. */

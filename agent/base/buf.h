@@ -20,7 +20,10 @@ struct buf {
 	bool bad;
 };
 
-#define BUF_INIT {0}
+#define BUF_INIT                                                                                   \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void buf_init(struct buf *b, size_t max);
 void buf_clear(struct buf *b); /* frees; the buffer may be used again */
@@ -34,8 +37,8 @@ void buf_u64(struct buf *b, uint64_t v);
 void buf_str(struct buf *b, const char *s); /* without the NUL */
 void buf_fmt(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_put_u16(struct buf *b, size_t at, uint16_t v); /* overwrite; at+2 <= len */
-void buf_json(struct buf *b, const char *s); /* a JSON string with its quotes */
-uint8_t *buf_take(struct buf *b, size_t *len); /* caller frees with free() */
+void buf_json(struct buf *b, const char *s);		/* a JSON string with its quotes */
+uint8_t *buf_take(struct buf *b, size_t *len);		/* caller frees with free() */
 const char *buf_cstr(struct buf *b); /* NUL behind the content, not counted; "" when bad */
 
 struct rd {

@@ -23,9 +23,9 @@ struct heap {
 void heap_init(struct heap *h);
 void heap_clear(struct heap *h);
 void heap_set(struct heap *h, struct heap_node *n, int64_t at); /* insert or move */
-void heap_del(struct heap *h, struct heap_node *n);		 /* no-op when not in */
-struct heap_node *heap_peek(const struct heap *h);		 /* smallest, or NULL */
-struct heap_node *heap_pop_due(struct heap *h, int64_t now);	 /* smallest if at <= now */
+void heap_del(struct heap *h, struct heap_node *n);		/* no-op when not in */
+struct heap_node *heap_peek(const struct heap *h);		/* smallest, or NULL */
+struct heap_node *heap_pop_due(struct heap *h, int64_t now);	/* smallest if at <= now */
 static inline bool
 heap_in(const struct heap_node *n)
 {

@@ -19,7 +19,7 @@ struct mail {
 
 struct mbox;
 
-struct mbox *mbox_new(void);
+struct mbox *mbox_new(void);	/* NULL, with errno: no file descriptor left */
 void mbox_free(struct mbox *m); /* must be empty */
 
 /* Any thread.  Wakes the reader only when the box was empty. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Numbers with units.  Durations: "300s" "5m" "2h" "1d" "4w" "250ms", also combined
- * ("1h30m"); a bare number is seconds.  Sizes: "512", "64KiB", "2GiB", also K M G.
+ * from large to small ("1h30m"); a bare number is seconds.  Sizes: "512", "512B",
+ * "64KiB", "2GiB", "1TiB"; K M G T mean the same powers of 1024.
  */
 #pragma once
 

@@ -8,10 +8,16 @@
 
 #include <stdint.h>
 
-/* CSPRNG, from getrandom(2) through a buffer per thread-less caller; any thread. */
+/* CSPRNG, from getrandom(2) through a small locked pool; any thread. */
 uint16_t rand_id(void);
 uint32_t rand_secure32(void);
 void rand_secure(void *p, unsigned n);
+
+/* A secret drawn once, the same for the life of the process; any thread. */
+struct rand_key {
+	uint64_t k[2];
+};
+struct rand_key rand_process_key(void);
 
 struct rng {
 	uint64_t s[2];
