@@ -20,10 +20,7 @@ struct buf {
 	bool bad;
 };
 
-#define BUF_INIT                                                                                   \
-	{                                                                                          \
-		0                                                                                  \
-	}
+#define BUF_INIT ((struct buf){0})
 
 void buf_init(struct buf *b, size_t max);
 void buf_clear(struct buf *b); /* frees; the buffer may be used again */
