@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Applies sorted changes to a stored version by rewriting only the segments that they touch.
+ * The result is laid out exactly as packing the whole new content from its beginning
+ * would: after each change the packer goes on until one of its cuts falls on an old boundary.
+ * A rewritten segment with the key and digest of the old one is kept: no write, no kill.
+ *
+ * A record to delete that is absent, or one to add that is present, is ZR_DIFF (I-08).
+ * With PATCH_DEDUP only additions may come, sorted but perhaps with duplicates, and
+ * duplicates are dropped as core/order does: this merges a spill onto segments just staged.
+ *
+ * at(), next() and prev() may or may not see what was written and killed so far: they are only
+ * asked about what lies behind it.  Nothing else changes that version meanwhile.
+ * Owner thread: the one that steps it.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/changes.h"
+#include "core/layout.h"
+#include "core/segref.h"
+#include "wire/segment.h"
+
+struct patch_ops {
+	change_next next_change; /* rr valid until the next call of it */
+	/* 1: *out filled; 0: there is none; -1: error. */
+	int (*at)(void *arg, const uint8_t *key, size_t key_len, struct segref *out,
+	    struct zr_err *e); /* the last segment with a key <= this one */
+	int (*next)(void *arg, const struct segref *ref, struct segref *out, struct zr_err *e);
+	int (*prev)(void *arg, const struct segref *ref, struct segref *out, struct zr_err *e);
+	segref_read read; /* called once for each reference, before its kill() */
+	/* In key order.  A segment written may have the key of one killed just before. */
+	int (*write)(void *arg, const struct segment *s, struct zr_err *e);
+	int (*kill)(void *arg, const struct segref *ref, struct zr_err *e);
+};
+
+#define PATCH_DEDUP 1u
+
+enum patch_state {
+	PATCH_MORE, /* the budget is used up: call again */
+	PATCH_DONE,
+	PATCH_FAIL /* *e filled; only patch_free() makes sense */
+};
+
+struct patch;
+
+/*
+ * `apex` is copied, `ops` borrowed for the object's life.  next_change is called with
+ * `change_arg`, the others with `arg`.  `base`: sums of the version before, NULL for zero.
+ */
+struct patch *patch_new(const uint8_t *apex, const struct patch_ops *ops, void *arg,
+    void *change_arg, const struct version_sum *base, unsigned flags);
+void patch_free(struct patch *p);
+/* Reads at most about `budget` segments. */
+enum patch_state patch_step(struct patch *p, unsigned budget, struct zr_err *e);
+const struct version_sum *patch_sum(const struct patch *p);    /* of the version after */
+const struct layout_count *patch_count(const struct patch *p); /* kept: rewritten to the same */
