@@ -47,7 +47,12 @@
 
 struct edns {
 	bool present;
-	bool malformed; /* OPT with broken options or wrong lengths: FORMERR (ED-09, E-11) */
+	/*
+	 * Broken options, an owner that is not the root, a second OPT; in a request also wrong
+	 * option lengths: FORMERR with OPT (ED-02, ED-09, E-11).  Options of a version above 0 are
+	 * not looked at: BADVERS comes first (ED-04).
+	 */
+	bool malformed;
 	bool do_bit;
 	bool has_expire;       /* option there; in a response with 4 octets */
 	bool expire_valid;     /* response: expire holds a value */
@@ -80,7 +85,7 @@ struct msg {
 	struct edns edns;
 	bool has_tsig; /* last additional record is a TSIG */
 	size_t tsig_at; /* its offset */
-	unsigned opt_count; /* more than one OPT: FORMERR (ED-02) */
+	unsigned opt_count; /* more than one OPT: edns.malformed is set too (ED-02) */
 };
 
 enum msg_level {
@@ -91,7 +96,9 @@ enum msg_level {
 /*
  * 0: parsed as far as `level` asks.  -1 with ZR_FORMERR: m->id, flags, opcode are valid when
  * len >= 12 (m->len is 0 otherwise), has_question tells whether the question could be read.
- * MSG_FULL does not require the sections' RDATA to fit their types, msg_next() does.
+ * MSG_FULL does not require the sections' RDATA to fit their types, msg_next() does.  It does
+ * require that nothing follows the last record, that OPT stands in the additional section and
+ * TSIG at its end only (RFC 8945 section 5.2).
  */
 int msg_parse(struct msg *m, const void *data, size_t len, enum msg_level level, struct zr_err *e);
 uint16_t msg_rcode(const struct msg *m); /* 12 bits, with EDNS */
@@ -100,11 +107,23 @@ bool msg_question_is(const struct msg *m, const uint8_t *qname, uint16_t qtype, 
 
 enum msg_section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL };
 
+/*
+ * What a run of records remembers of its last owner, so that the next record pointing to the
+ * same name need not decompress it again.  All zero at the start of a run; the owner[] given to
+ * msg_rr_next() must be kept as it is between the calls.
+ */
+struct owner_memo {
+	size_t at;   /* where the name was read from */
+	uint8_t len; /* 0 = nothing remembered */
+	bool kept;   /* the last record's owner is, octet by octet, the one before's */
+};
+
 /* Walks the records of one section; owner and RDATA names are decompressed into the walker. */
 struct msg_walk {
 	const struct msg *m;
 	size_t pos;
 	unsigned left;
+	struct owner_memo memo;
 	uint8_t owner[NAME_MAX_LEN];
 	uint8_t rdata[MSG_MAX + 2 * NAME_MAX_LEN + 2]; /* room for expansion, RDLENGTH stays <= 65535 */
 };
@@ -121,5 +140,10 @@ int msg_next(struct msg_walk *w, struct rr *rr, struct zr_err *e);
  */
 int msg_rr_at(const uint8_t *data, size_t len, size_t *pos, struct rr *rr,
     uint8_t owner[NAME_MAX_LEN], uint8_t *rdata, struct zr_err *e);
+/* The same with a memory of the last owner: the hot path of transfers. */
+int msg_rr_next(const uint8_t *data, size_t len, size_t *pos, struct rr *rr,
+    uint8_t owner[NAME_MAX_LEN], uint8_t *rdata, struct owner_memo *memo, struct zr_err *e);
+/* Steps over one record; false when it is cut off or its owner cannot be a name. */
+bool msg_rr_skip(const uint8_t *data, size_t len, size_t *pos, uint16_t *type);
 /* A possibly compressed name at *pos; moves *pos behind it.  Length or 0. */
 size_t msg_name_at(const uint8_t *data, size_t len, size_t *pos, uint8_t out[NAME_MAX_LEN]);

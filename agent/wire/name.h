@@ -19,7 +19,10 @@ size_t name_check(const uint8_t *p, size_t avail);
 size_t name_len(const uint8_t *name); /* trusted */
 unsigned name_labels(const uint8_t *name); /* without the root */
 
-/* Text with RFC 1035 escapes; a missing final dot is accepted.  Returns the length or 0. */
+/*
+ * Text with RFC 1035 escapes; a missing final dot is accepted.  Octets that are not printable
+ * ASCII, and ( ) ; ", must be escaped.  Returns the length or 0.
+ */
 size_t name_from_text(const char *text, uint8_t out[NAME_MAX_LEN]);
 /* With the final dot; "." for the root.  Non-printing octets and . \ ( ) ; @ $ " are escaped. */
 const char *name_text(const uint8_t *name, char out[NAME_TEXT_MAX]);

@@ -72,6 +72,13 @@ uint16_t rr_covers(const struct rr *rr);
 /* Whole key, cut to RR_KEY_MAX.  *owner_len, if not NULL: how much of it is part and owner. */
 size_t rr_key(const struct rr *rr, const uint8_t *apex, uint8_t out[RR_KEY_MAX], size_t *owner_len);
 uint8_t rr_part(const struct rr *rr); /* 0 or 1 */
+/*
+ * The same in two steps, for runs of records of one owner and one part: rr_key_owner() once,
+ * rr_key_tail() for each record into the same out[] behind the owner_len octets already there.
+ * Both return the length of the key so far.
+ */
+size_t rr_key_owner(const struct rr *rr, const uint8_t *apex, uint8_t out[RR_KEY_MAX]);
+size_t rr_key_tail(const struct rr *rr, size_t owner_len, uint8_t out[RR_KEY_MAX]);
 int rr_cmp(const struct rr *a, const struct rr *b, const uint8_t *apex); /* zone order, exact */
 bool rr_same(const struct rr *a, const struct rr *b);
 /* rr_same and also TTL and the owner's case: nothing to change. */
