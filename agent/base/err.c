@@ -38,22 +38,29 @@ zr_fail(struct zr_err *e, enum zr_code code, const char *fmt, ...)
 	return -1;
 }
 
+static void
+append(char text[ZR_ERR_TEXT], const char *s)
+{
+	size_t len = strlen(text);
+
+	memccpy(text + len, s, '\0', ZR_ERR_TEXT - len);
+	text[ZR_ERR_TEXT - 1] = '\0';
+}
+
 int
 zr_fail_in(struct zr_err *e, const char *fmt, ...)
 {
 	char old[ZR_ERR_TEXT];
 	va_list ap;
-	int n;
 
 	if (e == NULL)
 		return -1;
 	memcpy(old, e->text, sizeof(old));
-	old[sizeof(old) - 1] = '\0';
 	va_start(ap, fmt);
-	n = vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(e->text))
-		snprintf(e->text + n, sizeof(e->text) - (size_t)n, ": %s", old);
+	append(e->text, ": ");
+	append(e->text, old);
 	return -1;
 }
 
