@@ -85,8 +85,9 @@ bool rr_same(const struct rr *a, const struct rr *b);
 bool rr_identical(const struct rr *a, const struct rr *b);
 
 /*
- * One line of presentation format with a newline (RFC 3597 form for what ldns does not
- * know).  Uses ldns.  Fails with ZR_FORMERR when the RDATA does not fit its type.
+ * One line of presentation format with a newline, for any reader of zone files; it reads back
+ * to the same octets.  What has no safe text (types without one, RDATA that does not fit its
+ * type) gets the form of RFC 3597 section 5.  Uses ldns.  Fails only with ZR_NOMEM.
  */
 int rr_print(const struct rr *rr, struct buf *out, struct zr_err *e);
 
