@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One owed NOTIFY: when it is sent, repeated, answered, given up (N-11..N-15, N-20, N-24, A-12,
+ * A-36). The app has one struct notifyout per outbox row and target, and one per (zone, target):
+ * newer absorbs older (A-32).  Pure; owned by the main loop.
+ *
+ *     WAITING --TIMER--> SENT --answer--> DONE
+ *        ^                | no answer: again after 3 s, x2, at most 60 s, 5 times (N-15)
+ *        |                v
+ *        +---long wait-- OWED        until give_up: GIVEN_UP
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "core/bucket.h"
+#include "wire/msg.h"
+
+enum notifyout_kind { NOTIFYOUT_SOA, NOTIFYOUT_AXFR };
+
+enum notifyout_state {
+	NOTIFYOUT_WAITING, /* for its first time, for a token, or between bursts of tries (owed) */
+	NOTIFYOUT_SENT,	   /* query out, answer awaited */
+	NOTIFYOUT_DONE,	   /* over; result says how */
+	NOTIFYOUT_STATE_COUNT
+};
+
+enum notifyout_result {
+	NOTIFYOUT_OPEN,	       /* not over */
+	NOTIFYOUT_ACKED,       /* NOERROR */
+	NOTIFYOUT_UNSUPPORTED, /* NOTIMP or FORMERR: complete (N-20); after NOTIFY(AXFR) it went on
+				  as SOA */
+	NOTIFYOUT_REFUSED,     /* REFUSED, NOTAUTH, NXDOMAIN, BADVERS: configuration fault, no more
+				  tries */
+	NOTIFYOUT_GIVEN_UP,    /* no answer for too long */
+	NOTIFYOUT_FETCHED,     /* the target came for this version anyway */
+	NOTIFYOUT_RESULT_COUNT
+};
+
+enum notifyout_event {
+	NOTIFYOUT_EV_TIMER,	  /* the armed time is due */
+	NOTIFYOUT_EV_ANSWER,	  /* arg.rcode; matched by notifyout_match() */
+	NOTIFYOUT_EV_UNREACHABLE, /* ICMP, connection refused or lost: ends this burst (N-13) */
+	NOTIFYOUT_EV_ZONE_DATA,	  /* over TCP: it answered with the zone (NT-06): not supported */
+	NOTIFYOUT_EV_FETCHED,	  /* target transferred or is current at arg.serial */
+	NOTIFYOUT_EV_NEWER,	  /* arg.kind, serial, not_before: another event of the zone */
+	NOTIFYOUT_EVENT_COUNT
+};
+
+extern const char *const notifyout_state_names[NOTIFYOUT_STATE_COUNT];
+extern const char *const notifyout_result_names[NOTIFYOUT_RESULT_COUNT];
+extern const char *const notifyout_event_names[NOTIFYOUT_EVENT_COUNT];
+
+/* Times in microseconds.  notifyout_default gives those of N-15 and A-36. */
+struct notifyout_policy {
+	bool tcp;		/* one try per burst with tcp_timeout (N-12) */
+	int64_t first_us;	/* 3 s */
+	int64_t cap_us;		/* 60 s */
+	unsigned repeats;	/* 5 after the first */
+	int64_t tcp_timeout_us; /* 60 s */
+	int64_t owed_us;	/* pause between bursts: the zone's RETRY, at most 1 h */
+	int64_t give_up_us;	/* since created: the zone's EXPIRE */
+};
+
+extern const struct notifyout_policy notifyout_default;
+
+/* The rate of NOTIFYs out, shared by all; a separate one serves those owed from before a start. */
+struct notifyout_rate {
+	struct bucket_rate rate;
+	struct bucket bucket;
+};
+
+struct notifyout {
+	int64_t at_us;	    /* armed for; 0 = none */
+	int64_t created_us; /* of this event */
+	uint32_t serial;
+	uint32_t tries; /* sent, in all */
+	uint16_t burst; /* sent, in this burst */
+	uint16_t id;	/* of the query out */
+	uint8_t kind, state, result;
+	uint8_t failed_kind; /* 1 + kind last found unsupported; 0 = none */
+	bool reserved;	     /* at_us is a reserved token */
+};
+
+struct notifyout_arg {
+	uint16_t rcode;
+	enum notifyout_kind kind;
+	uint32_t serial;
+	struct zr_mono not_before;
+};
+
+enum notifyout_do {
+	NOTIFYOUT_NOTHING, /* wait for at_us */
+	NOTIFYOUT_SEND,	   /* send now with a fresh ID put into id, wait for at_us */
+	NOTIFYOUT_SAVE,	   /* the burst ended unanswered: store tries and at_us, wait for at_us */
+	NOTIFYOUT_END	   /* over: store the result, remove the row */
+};
+
+/* created: when the event was committed; not_before: with its splay, or when it was due before a
+ * restart. */
+void notifyout_init(struct notifyout *o, enum notifyout_kind kind, uint32_t serial,
+    struct zr_mono created, struct zr_mono not_before, uint32_t tries);
+enum notifyout_do notifyout_step(struct notifyout *o, enum notifyout_event ev,
+    const struct notifyout_arg *arg, const struct notifyout_policy *p, struct notifyout_rate *rate,
+    struct zr_mono now);
+/*
+ * Does this message answer our query (N-14)?  The socket is the caller's business: source address
+ * and port.
+ */
+bool notifyout_match(const struct notifyout *o, const struct msg *m, const uint8_t *zone);
