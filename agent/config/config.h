@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The configuration as an immutable snapshot.  config_load() reads the YAML file and the zone lists,
- * checks everything, reports every error as file:line:column, and returns a snapshot or NULL.  The main
- * loop owns it; a reload makes a second one and compares.  Zones point to primaries, downstreams and policy
- * by index or pointer into the same snapshot.
+ * The configuration as an immutable snapshot.  config_load() reads the YAML file and the zone
+ * lists, checks everything, reports every error as file:line:column, and returns a snapshot or
+ * NULL.  The main loop owns it; a reload makes a second one and compares.  Zones point to
+ * primaries, downstreams and policy by index or pointer into the same snapshot.
  */
 #pragma once
 
@@ -29,24 +29,24 @@ struct config_prefixes {
 
 struct config_primary {
 	char *name;
-	struct config_addrs address; /* tried in order */
-	struct zr_addr source4, source6; /* family 0: let the kernel choose */
+	struct config_addrs address;	    /* tried in order */
+	struct zr_addr source4, source6;    /* family 0: let the kernel choose */
 	struct config_prefixes notify_from; /* besides the addresses */
-	uint32_t max_transfers; /* concurrent transfers from it */
-	uint32_t soa_rate;	/* SOA queries per second to it */
-	bool ixfr;		/* no: only AXFR is asked for */
-	bool edns;		/* no: never send OPT */
-	bool soa_tcp;		/* yes: SOA queries over TCP (F-07) */
+	uint32_t max_transfers;		    /* concurrent transfers from it */
+	uint32_t soa_rate;		    /* SOA queries per second to it */
+	bool ixfr;			    /* no: only AXFR is asked for */
+	bool edns;			    /* no: never send OPT */
+	bool soa_tcp;			    /* yes: SOA queries over TCP (F-07) */
 };
 
 enum config_transport { CONFIG_UDP, CONFIG_TCP };
 
 struct config_downstream {
 	char *name;
-	struct config_addrs address; /* NOTIFY goes to each */
+	struct config_addrs address;	      /* NOTIFY goes to each */
 	struct config_prefixes transfer_from; /* who may transfer; default: the addresses */
 	bool notify;
-	bool notify_hint;	/* SOA in the answer section (N-07) */
+	bool notify_hint; /* SOA in the answer section (N-07) */
 	enum config_transport notify_transport;
 	struct zr_addr source4, source6;
 };
@@ -59,40 +59,41 @@ struct config_policy {
 	size_t downstream_count;
 	int64_t refresh_min_us, refresh_max_us;
 	int64_t retry_min_us, retry_max_us;
-	uint64_t max_size;	/* octets of a zone */
+	uint64_t max_size; /* octets of a zone */
 	uint64_t max_records;
 	int64_t max_transfer_us; /* in */
-	int64_t splay_us;	/* random delay of first onward NOTIFYs, 0 = none */
-	uint32_t journal_steps;	/* kept per zone */
-	bool ixfr;		/* ask for IXFR */
-	bool notify_enclosing;	/* */
+	int64_t splay_us;	 /* random delay of first onward NOTIFYs, 0 = none */
+	uint32_t journal_steps;	 /* kept per zone */
+	bool ixfr;		 /* ask for IXFR */
+	bool notify_enclosing;	 /* */
 };
 
 struct config_zone {
 	const uint8_t *name; /* lower-case wire */
 	const struct config_policy *policy;
 	const char *file; /* where it was written */
-	uint32_t line;
+	uint32_t line, col;
 };
 
 struct config_server {
 	struct config_addrs listen;
+	bool listen_default; /* nobody asked for these: an address family we lack is no fault */
 	char *database;
 	char *control;
 	uint32_t workers;
 	uint32_t max_transfers_in;  /* total concurrent */
 	uint32_t max_transfers_out; /* total concurrent */
 	uint32_t max_transfers_out_per_downstream;
-	uint32_t soa_rate;	    /* SOA queries per second, all primaries */
-	uint32_t notify_rate;	    /* NOTIFYs out per second */
-	uint32_t notify_in_rate;    /* accepted per source and second; strangers a tenth */
-	uint32_t tcp_clients;	    /* connections in total */
-	uint32_t tcp_per_client;    /* per source address */
+	uint32_t soa_rate;	 /* SOA queries per second, all primaries */
+	uint32_t notify_rate;	 /* NOTIFYs out per second */
+	uint32_t notify_in_rate; /* accepted per source and second; strangers a tenth */
+	uint32_t tcp_clients;	 /* connections in total */
+	uint32_t tcp_per_client; /* per source address */
 	int64_t tcp_idle_us;
-	int64_t soa_timeout_us;	    /* per try over UDP */
+	int64_t soa_timeout_us; /* per try over UDP */
 	uint32_t soa_tries;
 	int64_t connect_timeout_us;
-	int64_t transfer_idle_us;   /* no data from a primary for so long */
+	int64_t transfer_idle_us; /* no data from a primary for so long */
 };
 
 struct config_log {
@@ -108,7 +109,7 @@ struct config {
 	size_t primary_count;
 	struct config_downstream *downstreams;
 	size_t downstream_count;
-	struct config_zone *zones; /* sorted by name, no duplicates */
+	struct config_zone *zones; /* sorted by the octets of the name, no duplicates */
 	size_t zone_count;
 	/* internal: what the above points into */
 	struct config_mem *mem;

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a reload asks: is it still the same?  By value, because snapshots share nothing. */
+#include "config/config.h"
+
+#include <string.h>
+
+static bool
+same_addrs(const struct config_addrs *a, const struct config_addrs *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!addr_equal(&a->v[i], &b->v[i]))
+			return false;
+	return true;
+}
+
+static bool
+same_prefixes(const struct config_prefixes *a, const struct config_prefixes *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->v[i].bits != b->v[i].bits || !addr_ip_equal(&a->v[i].addr, &b->v[i].addr))
+			return false;
+	return true;
+}
+
+/* Family 0 has no octets to compare. */
+static bool
+same_source(const struct zr_addr *a, const struct zr_addr *b)
+{
+	return a->family == b->family && (a->family == 0 || addr_ip_equal(a, b));
+}
+
+bool
+config_primary_equal(const struct config_primary *a, const struct config_primary *b)
+{
+	return strcmp(a->name, b->name) == 0 && same_addrs(&a->address, &b->address) &&
+	       same_source(&a->source4, &b->source4) && same_source(&a->source6, &b->source6) &&
+	       same_prefixes(&a->notify_from, &b->notify_from) &&
+	       a->max_transfers == b->max_transfers && a->soa_rate == b->soa_rate &&
+	       a->ixfr == b->ixfr && a->edns == b->edns && a->soa_tcp == b->soa_tcp;
+}
+
+bool
+config_downstream_equal(const struct config_downstream *a, const struct config_downstream *b)
+{
+	return strcmp(a->name, b->name) == 0 && same_addrs(&a->address, &b->address) &&
+	       same_prefixes(&a->transfer_from, &b->transfer_from) && a->notify == b->notify &&
+	       a->notify_hint == b->notify_hint && a->notify_transport == b->notify_transport &&
+	       same_source(&a->source4, &b->source4) && same_source(&a->source6, &b->source6);
+}
+
+bool
+config_policy_equal(const struct config_policy *a, const struct config_policy *b)
+{
+	if (a->primary_count != b->primary_count || a->downstream_count != b->downstream_count)
+		return false;
+	for (size_t i = 0; i < a->primary_count; i++)
+		if (!config_primary_equal(a->primaries[i], b->primaries[i]))
+			return false;
+	for (size_t i = 0; i < a->downstream_count; i++)
+		if (!config_downstream_equal(a->downstreams[i], b->downstreams[i]))
+			return false;
+	return a->refresh_min_us == b->refresh_min_us && a->refresh_max_us == b->refresh_max_us &&
+	       a->retry_min_us == b->retry_min_us && a->retry_max_us == b->retry_max_us &&
+	       a->max_size == b->max_size && a->max_records == b->max_records &&
+	       a->max_transfer_us == b->max_transfer_us && a->splay_us == b->splay_us &&
+	       a->journal_steps == b->journal_steps && a->ixfr == b->ixfr &&
+	       a->notify_enclosing == b->notify_enclosing;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables.  A number here is a default that people will run with: its reason is in the
+ * text, which is also the man page (conf/keys2mdoc).
+ */
+#include "base/clock.h"
+#include "config/schema.h"
+
+#define S ((uint64_t)ZR_US_PER_S)
+#define WEEK (604800 * S)
+#define KIB (UINT64_C(1) << 10)
+#define TIB (UINT64_C(1) << 40)
+
+#define TABLE(k) .keys = (k), .count = sizeof(k) / sizeof((k)[0])
+
+/* In the order of enum log_level, log_format, log_dest and config_transport. */
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+static const char *const dests[] = {"stderr", "syslog", NULL};
+static const char *const transports[] = {"udp", "tcp", NULL};
+
+_Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
+		   sizeof(enum log_dest) == sizeof(int) &&
+		   sizeof(enum config_transport) == sizeof(int),
+    "VALUE_CHOICE writes an int");
+_Static_assert(LOG_LVL_DEBUG == 0 && LOG_LVL_ERROR == 3 && LOG_FMT_JSON == 1 &&
+		   LOG_DEST_SYSLOG == 1 && CONFIG_TCP == 1,
+    "the words above are in the order of the enums");
+/* VALUE_SOURCE and VALUE_RANGE write two neighbours. */
+#define NEXT_TO(s, a, b)                                                                           \
+	(offsetof(struct s, b) == offsetof(struct s, a) + sizeof(((struct s *)0)->a))
+_Static_assert(NEXT_TO(config_primary, source4, source6), "neighbours");
+_Static_assert(NEXT_TO(config_downstream, source4, source6), "neighbours");
+_Static_assert(NEXT_TO(config_policy, refresh_min_us, refresh_max_us), "neighbours");
+_Static_assert(NEXT_TO(config_policy, retry_min_us, retry_max_us), "neighbours");
+
+#define AT(member) .at = offsetof(struct schema_file, member)
+static const struct schema_key file_keys[] = {
+    {"server", VALUE_MAP, AT(server), .doc = "What concerns the daemon as a whole."},
+    {"log", VALUE_MAP, AT(log), .doc = "What is logged, and where to."},
+    {"primaries", VALUE_MAP, AT(primaries),
+	.doc =
+	    "The servers that zones are transferred from: a map of names, each with a map of the "
+	    "keys of a primary. A name has up to 63 letters, digits, dots, hyphens and "
+	    "underscores; other parts of the file, the log and zonerelayctl use it."},
+    {"downstreams", VALUE_MAP, AT(downstreams),
+	.doc = "The servers which transfer zones from here and are notified of changes: a map of "
+	       "names, each with a map of the keys of a downstream."},
+    {"templates", VALUE_MAP, AT(templates),
+	.doc = "Named sets of zone keys: a map of names. The template 'default' is that of every "
+	       "zone which names no other; when it is not written it has the default of "
+	       "every key. A template does not inherit from another."},
+    {"zones", VALUE_MAP, AT(zones),
+	.doc = "The zones: a map of domain names, each with a map of the keys of a zone, usually "
+	       "the empty map {}. A final dot may be left out, case does not matter."},
+    {"zone-lists", VALUE_MAPS, AT(zone_lists),
+	.doc = "A list of maps: files with further zones, which share a template."},
+};
+#undef AT
+
+#define AT(member) .at = offsetof(struct config_server, member)
+static const struct schema_key server_keys[] = {
+    {"listen", VALUE_ADDRS, AT(listen), .def = "127.0.0.1@5300 ::1@5300",
+	.doc =
+	    "Where NOTIFY is received and SOA, IXFR and AXFR are answered, over UDP and TCP. The "
+	    "port is 53 when none is written. When nothing is configured, an address family "
+	    "that the machine does not have is no error."},
+    {"database", VALUE_PATH, AT(database), .def = ZR_LOCALSTATEDIR "/lib/zonerelay/zonerelay.db",
+	.def_doc = "/var/lib/zonerelay/zonerelay.db",
+	.doc = "The SQLite file which holds all zones and their state. It is made when missing. A "
+	       "relative path counts from the folder of the configuration file."},
+    {"control", VALUE_PATH, AT(control), .def = ZR_RUNSTATEDIR "/zonerelay/zonerelay.sock",
+	.def_doc = "/run/zonerelay/zonerelay.sock",
+	.doc = "The socket on which zonerelayctl speaks to the daemon, at most 107 octets long."},
+    {"workers", VALUE_COUNT, AT(workers), .def = "2", .min = 1, .max = 64,
+	.doc =
+	    "Threads for transfers. Each runs many transfers side by side; more than the machine "
+	    "has cores is of no use."},
+    {"max-transfers-in", VALUE_COUNT, AT(max_transfers_in), .def = "32", .min = 1, .max = 10000,
+	.doc = "Transfers from primaries at the same time. The 10 of other servers make a first "
+	       "load of many small zones needlessly slow."},
+    {"max-transfers-out", VALUE_COUNT, AT(max_transfers_out), .def = "32", .min = 1, .max = 10000,
+	.doc = "Transfers to downstreams at the same time; further ones wait."},
+    {"max-transfers-out-per-downstream", VALUE_COUNT, AT(max_transfers_out_per_downstream),
+	.def = "8", .min = 1, .max = 10000,
+	.doc = "The same for one downstream. A zonerelay as a downstream asks for 8 at a time."},
+    {"soa-rate", VALUE_COUNT, AT(soa_rate), .def = "1000", .min = 1, .max = 1000000,
+	.doc = "SOA queries per second, to all primaries together. It bounds what forged NOTIFYs "
+	       "can cause; at 1000 the first check of 100,000 zones takes 100 seconds."},
+    {"notify-rate", VALUE_COUNT, AT(notify_rate), .def = "500", .min = 1, .max = 1000000,
+	.doc =
+	    "NOTIFYs sent per second; further ones wait. The 20 of other servers would hold back "
+	    "10,000 changed zones for more than 8 minutes."},
+    {"notify-in-rate", VALUE_COUNT, AT(notify_in_rate), .def = "1000", .min = 1, .max = 1000000,
+	.doc = "NOTIFYs taken per second from one source, an IPv4 address or an IPv6 /64, that may "
+	       "notify at least one zone. Other sources have a tenth of it. What comes above "
+	       "is not answered; the sender repeats it."},
+    {"tcp-clients", VALUE_COUNT, AT(tcp_clients), .def = "150", .min = 1, .max = 100000,
+	.doc = "TCP connections from others at the same time (RFC 9210 section 4.2). Above it the "
+	       "connection that has been idle longest is closed."},
+    {"tcp-per-client", VALUE_COUNT, AT(tcp_per_client), .def = "25", .min = 1, .max = 100000,
+	.doc = "The same for one source, an IPv4 address or an IPv6 /64."},
+    {"tcp-idle", VALUE_DURATION, AT(tcp_idle_us), .def = "10s", .min = S, .max = 3600 * S,
+	.doc = "A connection without a query for so long is closed."},
+    {"soa-timeout", VALUE_DURATION, AT(soa_timeout_us), .def = "5s", .min = S / 10, .max = 60 * S,
+	.doc = "How long an SOA query over UDP waits for its answer."},
+    {"soa-tries", VALUE_COUNT, AT(soa_tries), .def = "3", .min = 1, .max = 20,
+	.doc = "How often an SOA query is sent over UDP before TCP is tried."},
+    {"connect-timeout", VALUE_DURATION, AT(connect_timeout_us), .def = "5s", .min = S / 10,
+	.max = 120 * S, .doc = "How long a TCP connection to a primary may take to come about."},
+    {"transfer-idle", VALUE_DURATION, AT(transfer_idle_us), .def = "60s", .min = S, .max = 3600 * S,
+	.doc = "A transfer from a primary that brings nothing for so long is given up. Large "
+	       "primaries "
+	       "were seen to pause for more than 10 seconds."},
+};
+#undef AT
+
+#define AT(member) .at = offsetof(struct config_log, member)
+static const struct schema_key log_keys[] = {
+    {"level", VALUE_CHOICE, AT(level), .def = "info", .choice = levels,
+	.doc = "The least important events that are written."},
+    {"format", VALUE_CHOICE, AT(format), .def = "text", .choice = formats,
+	.doc = "Lines of key=value, or one JSON object per line."},
+    {"to", VALUE_CHOICE, AT(dest), .def = "stderr", .choice = dests,
+	.doc = "Standard error, which systemd takes to its journal, or syslog with the facility "
+	       "daemon."},
+};
+#undef AT
+
+#define AT(member) .at = offsetof(struct config_primary, member)
+static const struct schema_key primary_keys[] = {
+    {"address", VALUE_ADDRS, AT(address),
+	.doc = "Needed. One address or a list of them, tried in this order; they may also send "
+	       "NOTIFY. The port is 53 when none is written."},
+    {"source", VALUE_SOURCE, AT(source4),
+	.doc = "The local address that queries to it come from: one of IPv4, one of IPv6, or both. "
+	       "Without it the system chooses."},
+    {"notify-from", VALUE_PREFIXES, AT(notify_from),
+	.doc = "Further sources which may send NOTIFY on its behalf: addresses and prefixes."},
+    {"max-transfers", VALUE_COUNT, AT(max_transfers), .def = "8", .min = 1, .max = 10000,
+	.doc = "Transfers from it at the same time."},
+    {"soa-rate", VALUE_COUNT, AT(soa_rate), .def = "500", .min = 1, .max = 1000000,
+	.doc = "SOA queries to it per second. The 20 of other servers suit a few hundred zones; a "
+	       "primary of 100,000 zones is asked 28 times a second by an hourly refresh "
+	       "alone, and after a restart all at once."},
+    {"ixfr", VALUE_BOOL, AT(ixfr), .def = "yes", .doc = "no: it is asked for whole zones only."},
+    {"edns", VALUE_BOOL, AT(edns), .def = "yes",
+	.doc =
+	    "no: queries to it never carry EDNS. A primary which does not answer queries with EDNS "
+	    "is found out without it; this saves the time."},
+    {"soa-tcp", VALUE_BOOL, AT(soa_tcp), .def = "no",
+	.doc = "yes: SOA queries use TCP, so that forged answers have no chance (RFC 5452)."},
+};
+#undef AT
+
+#define AT(member) .at = offsetof(struct config_downstream, member)
+static const struct schema_key downstream_keys[] = {
+    {"address", VALUE_ADDRS, AT(address),
+	.doc =
+	    "One address or a list of them: where NOTIFY is sent to, each of them. The port is 53 "
+	    "when none is written. Needed, unless notify is no."},
+    {"transfer-from", VALUE_PREFIXES, AT(transfer_from), .def_doc = "its addresses",
+	.doc = "Who may transfer as this downstream: addresses and prefixes."},
+    {"notify", VALUE_BOOL, AT(notify), .def = "yes",
+	.doc = "no: it may transfer and is not notified; transfer-from then says who it is."},
+    {"notify-hint", VALUE_BOOL, AT(notify_hint), .def = "yes",
+	.doc = "The new SOA goes along in the NOTIFY (RFC 1996 section 3.7). no: for a downstream "
+	       "that dislikes it."},
+    {"notify-transport", VALUE_CHOICE, AT(notify_transport), .def = "udp", .choice = transports,
+	.doc = "How NOTIFY is sent."},
+    {"source", VALUE_SOURCE, AT(source4),
+	.doc = "The local address that NOTIFY comes from: one of IPv4, one of IPv6, or both."},
+};
+#undef AT
+
+#define AT(member) .at = offsetof(struct policy_draft, member)
+static const struct schema_key template_keys[] = {
+    {"primaries", VALUE_NAMES, AT(primaries), .def_doc = "all, in the order of the file",
+	.doc = "The names of the primaries, tried in this order; the one that sent NOTIFY comes "
+	       "first."},
+    {"downstreams", VALUE_NAMES, AT(downstreams), .def_doc = "all",
+	.doc = "The names of the downstreams; the empty list [] for none."},
+    {"refresh", VALUE_RANGE, AT(p.refresh_min_us), .def = "300s..4w", .min = S, .max = 52 * WEEK,
+	.doc = "Bounds for the REFRESH timer of the SOA. The SOA itself is not changed."},
+    {"retry", VALUE_RANGE, AT(p.retry_min_us), .def = "60s..2w", .min = S, .max = 52 * WEEK,
+	.doc = "Bounds for the RETRY timer of the SOA."},
+    {"max-size", VALUE_SIZE, AT(p.max_size), .def = "2GiB", .min = 64 * KIB, .max = TIB,
+	.doc = "A transfer with more octets is given up, and the old version stays."},
+    {"max-records", VALUE_NUMBER, AT(p.max_records), .def = "50000000", .min = 2,
+	.max = UINT64_C(10000000000),
+	.doc = "A transfer with more records is given up, and the old version stays."},
+    {"max-transfer-time", VALUE_DURATION, AT(p.max_transfer_us), .def = "2h", .min = S, .max = WEEK,
+	.doc = "A transfer from a primary that takes longer is given up."},
+    {"splay", VALUE_DURATION, AT(p.splay_us), .def = "0s", .min = 0, .max = 3600 * S,
+	.doc =
+	    "The first NOTIFY to each downstream is delayed at random by up to this time, so that "
+	    "many downstreams do not transfer all at once. 30s is good for more than 8 "
+	    "downstreams; 0 notifies at once."},
+    {"journal-steps", VALUE_COUNT, AT(p.journal_steps), .def = "20", .min = 0, .max = 10000,
+	.doc = "How many changes are kept for IXFR, as long as they are not larger than the zone. "
+	       "0: downstreams always get the whole zone."},
+    {"ixfr", VALUE_BOOL, AT(p.ixfr), .def = "yes", .doc = "no: only AXFR is asked for."},
+    {"notify-enclosing", VALUE_BOOL, AT(p.notify_enclosing), .def = "yes",
+	.doc = "A NOTIFY for a name below the zone counts for the zone, unless the name is "
+	       "delegated (RFC 1996 section 4.7)."},
+};
+
+static const struct schema_key zone_keys[] = {
+    {"template", VALUE_NAME, AT(template), .def_doc = "default",
+	.doc = "The template whose keys the zone has, where it has none of its own."},
+};
+#undef AT
+
+#define AT(member) .at = offsetof(struct zone_list_draft, member)
+static const struct schema_key zone_list_keys[] = {
+    {"file", VALUE_NAME, AT(file),
+	.doc = "Needed. A text file with one domain name per line; '#' at the start of a line or "
+	       "behind a blank begins a comment. A relative path counts from the folder of the "
+	       "configuration file."},
+    {"template", VALUE_NAME, AT(template), .def_doc = "default",
+	.doc = "The template of its zones."},
+};
+#undef AT
+
+const struct schema schema_file = {"", "the file",
+    .doc = "The file is a map with these keys, all of them optional.", TABLE(file_keys)};
+const struct schema schema_server = {"server", "'server'", TABLE(server_keys)};
+const struct schema schema_log = {"log", "'log'", TABLE(log_keys)};
+const struct schema schema_primary = {"primaries", "a primary", TABLE(primary_keys)};
+const struct schema schema_downstream = {"downstreams", "a downstream", TABLE(downstream_keys)};
+const struct schema schema_template = {"templates", "a template", TABLE(template_keys)};
+const struct schema schema_zone = {"zones", "a zone",
+    .doc = "A zone may have every key of a template, and in addition:", TABLE(zone_keys),
+    .base = &schema_template};
+const struct schema schema_zone_list = {"zone-lists", "a zone list", TABLE(zone_list_keys)};
+
+const struct schema *const schema_all[] = {&schema_file, &schema_server, &schema_log,
+    &schema_primary, &schema_downstream, &schema_template, &schema_zone, &schema_zone_list, NULL};

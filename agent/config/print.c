@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The effective configuration as a file: walks the same tables that read it. */
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/table.h"
+#include "config/load.h"
+#include "config/schema.h"
+#include "wire/name.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(offsetof(struct policy_draft, p) == 0, "a policy is printed with the draft's table");
+
+/* Plain where nobody could take it for something else. */
+static void
+put_text(struct buf *out, const char *s)
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._@-";
+	bool simple = s[0] != '\0' && strchr("-@._", s[0]) == NULL && s[strspn(s, plain)] == '\0' &&
+		      strcasecmp(s, "null") != 0;
+
+	if (simple)
+		buf_str(out, s);
+	else
+		buf_json(out, s);
+}
+
+static void
+put_size(struct buf *out, uint64_t v)
+{
+	char text[PARSE_TEXT_MAX];
+	uint64_t back;
+
+	/* The short form is cut to tenths. */
+	if (parse_size(size_text(v, text), &back) && back == v)
+		buf_str(out, text);
+	else
+		buf_fmt(out, "%" PRIu64, v);
+}
+
+static void
+put_addrs(struct buf *out, const struct zr_addr *v, size_t n)
+{
+	const char *sep = "";
+	char text[ADDR_TEXT_MAX];
+
+	buf_str(out, "[");
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].family == 0)
+			continue;
+		buf_str(out, sep);
+		put_text(out, addr_text(&v[i], text));
+		sep = ", ";
+	}
+	buf_str(out, "]");
+}
+
+static void
+put_prefixes(struct buf *out, const struct config_prefixes *p)
+{
+	char text[ADDR_TEXT_MAX];
+
+	buf_str(out, "[");
+	for (size_t i = 0; i < p->n; i++) {
+		buf_str(out, i != 0 ? ", " : "");
+		put_text(out, prefix_text(&p->v[i], text));
+	}
+	buf_str(out, "]");
+}
+
+static void
+put_duration(struct buf *out, int64_t us)
+{
+	char text[PARSE_TEXT_MAX];
+
+	buf_str(out, duration_text(us, text));
+}
+
+static void
+put_value(struct buf *out, const struct schema_key *k, const void *at)
+{
+	const int64_t *time = at;
+
+	switch (k->type) {
+	case VALUE_BOOL:
+		buf_str(out, *(const bool *)at ? "yes" : "no");
+		break;
+	case VALUE_COUNT:
+		buf_fmt(out, "%" PRIu32, *(const uint32_t *)at);
+		break;
+	case VALUE_NUMBER:
+		buf_fmt(out, "%" PRIu64, *(const uint64_t *)at);
+		break;
+	case VALUE_SIZE:
+		put_size(out, *(const uint64_t *)at);
+		break;
+	case VALUE_DURATION:
+		put_duration(out, time[0]);
+		break;
+	case VALUE_RANGE:
+		put_duration(out, time[0]);
+		buf_str(out, "..");
+		put_duration(out, time[1]);
+		break;
+	case VALUE_CHOICE:
+		buf_str(out, k->choice[*(const int *)at]);
+		break;
+	case VALUE_ADDRS:
+		put_addrs(out, ((const struct config_addrs *)at)->v,
+		    ((const struct config_addrs *)at)->n);
+		break;
+	case VALUE_SOURCE:
+		put_addrs(out, at, 2);
+		break;
+	case VALUE_PREFIXES:
+		put_prefixes(out, at);
+		break;
+	case VALUE_PATH:
+		put_text(out, *(char *const *)at);
+		break;
+	default:
+		assert(!"a node is no value");
+	}
+}
+
+static void
+put_keys(struct buf *out, const struct schema *s, const void *from, const char *indent)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct schema_key *k = &s->keys[i];
+
+		if (k->type >= VALUE_NAMES)
+			continue;
+		buf_fmt(out, "%s%s: ", indent, k->key);
+		put_value(out, k, (const char *)from + k->at);
+		buf_str(out, "\n");
+	}
+}
+
+static void
+put_policy(struct buf *out, const struct config_policy *p)
+{
+	buf_str(out, "    primaries: [");
+	for (size_t i = 0; i < p->primary_count; i++) {
+		buf_str(out, i != 0 ? ", " : "");
+		put_text(out, p->primaries[i]->name);
+	}
+	buf_str(out, "]\n    downstreams: [");
+	for (size_t i = 0; i < p->downstream_count; i++) {
+		buf_str(out, i != 0 ? ", " : "");
+		put_text(out, p->downstreams[i]->name);
+	}
+	buf_str(out, "]\n");
+	put_keys(out, &schema_template, p, "    ");
+}
+
+static void
+put_head(struct buf *out, const char *section, const char *name)
+{
+	if (section != NULL)
+		buf_fmt(out, "%s:\n", section);
+	buf_str(out, "  ");
+	put_text(out, name);
+	buf_str(out, ":");
+}
+
+static void
+put_peers(struct buf *out, const struct config *c)
+{
+	for (size_t i = 0; i < c->primary_count; i++) {
+		put_head(out, i == 0 ? "primaries" : NULL, c->primaries[i].name);
+		buf_str(out, "\n");
+		put_keys(out, &schema_primary, &c->primaries[i], "    ");
+	}
+	for (size_t i = 0; i < c->downstream_count; i++) {
+		put_head(out, i == 0 ? "downstreams" : NULL, c->downstreams[i].name);
+		buf_str(out, "\n");
+		put_keys(out, &schema_downstream, &c->downstreams[i], "    ");
+	}
+}
+
+static int
+by_name(const void *pa, const void *pb)
+{
+	const struct config_zone *const *a = pa, *const *b = pb;
+
+	return name_cmp((*a)->name, (*b)->name);
+}
+
+/* In canonical order: people read this. */
+static void
+put_zones(struct buf *out, const struct config *c)
+{
+	const struct config_zone **v = zr_xcalloc(c->zone_count, sizeof(struct config_zone *));
+	const struct config_mem *m = c->mem;
+	struct table *names = table_new(); /* policy -> template */
+	char text[NAME_TEXT_MAX];
+
+	for (size_t i = 0; i < m->template_count; i++)
+		(void)table_put(names, &m->templates[i].policy, sizeof(m->templates[i].policy),
+		    &m->templates[i]);
+	for (size_t i = 0; i < c->zone_count; i++)
+		v[i] = &c->zones[i];
+	qsort(v, c->zone_count, sizeof(struct config_zone *), by_name);
+	for (size_t i = 0; i < c->zone_count; i++) {
+		const struct config_template *t =
+		    table_get(names, &v[i]->policy, sizeof(v[i]->policy));
+
+		put_head(out, i == 0 ? "zones" : NULL, name_show(v[i]->name, text));
+		if (t == NULL) {
+			buf_str(out, "\n");
+			put_policy(out, v[i]->policy);
+			continue;
+		}
+		buf_str(out, " {template: ");
+		put_text(out, t->name);
+		buf_str(out, "}\n");
+	}
+	table_free(names);
+	free(v);
+}
+
+void
+config_print(const struct config *c, struct buf *out)
+{
+	const struct config_mem *m = c->mem;
+
+	buf_str(out, "server:\n");
+	put_keys(out, &schema_server, &c->server, "  ");
+	buf_str(out, "log:\n");
+	put_keys(out, &schema_log, &c->log, "  ");
+	put_peers(out, c);
+	for (size_t i = 0; i < m->template_count; i++) {
+		put_head(out, i == 0 ? "templates" : NULL, m->templates[i].name);
+		buf_str(out, "\n");
+		put_policy(out, m->templates[i].policy);
+	}
+	put_zones(out, c);
+}
