@@ -96,7 +96,7 @@ struct ctl_conf {
 int ctl_open(struct ctl **out, struct event_base *base, const struct ctl_conf *c, struct zr_err *e);
 /*
  * Drops all clients and removes the socket.  Replies not finished yet stay valid: their
- * owner still ends them, nothing is sent.  NULL-safe.
+ * owner still ends them, nothing is sent.  Not from inside a handler.  NULL-safe.
  */
 void ctl_close(struct ctl *c);
 /* For `stop`: is anything still to be written to a client? */
@@ -117,10 +117,11 @@ void ctl_fail(struct ctl_reply *r, enum zr_code code, const char *fmt, ...)
 bool ctl_alive(const struct ctl_reply *r);
 
 /*
- * Long answers: `pull` is called from the loop whenever the client has room; it writes some lines
- * with ctl_body() and returns true for more.  When it returns false, or when the client is
- * gone, `end` (may be NULL) is called once to free arg and the answer ends with ok.  After
- * ctl_stream() the caller no longer owns r: neither done nor error may be called.
+ * Long answers: `pull` is called from the loop whenever the client has room; it writes one or
+ * some lines with ctl_body() and returns true for more (without a line: it is asked again at once).
+ * When it returns false, or when the client is gone, `end` (may be NULL) is called once to free arg
+ * and the answer ends with ok.  After ctl_stream() the caller no longer owns r: neither done nor
+ * error may be called.
  */
 typedef bool (*ctl_pull)(void *arg, struct ctl_reply *r);
 void ctl_stream(struct ctl_reply *r, ctl_pull pull, void (*end)(void *arg), void *arg);
