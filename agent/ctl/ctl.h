@@ -30,25 +30,26 @@
  *               log_level rss (octets of memory) tcp_in tcp_out (connections) transfers_in
  *               transfers_out queued (zones waiting) outbox (NOTIFYs owed) store_lag_us
  *   state       state zones
- *   zone        name state activity lane queued_at pending pending_at serial version
- *               refresh_at expire_at failures next_at primary address transfer
- *               transfer_at records octets messages want_serial error error_code error_peer
- *               error_at hint
+ *   zone        id (row of the store; required) name state activity lane queued_at pending
+ *               pending_at serial version refresh_at expire_at failures next_at primary address
+ *               transfer transfer_at records octets messages want_serial error error_code
+ *               error_peer error_at
  *   primary     name address failures held_until_at error error_at transfers queued
  *               and for `live NAME`: serial serial_at
  *   downstream  name address outbox inflight transfers error error_at
  *               and for `live NAME`: serial (owed or in flight) tries next_at
  *
- *   state       "current"; "behind" (a primary is known to have more, or the last check failed and
- *               the copy is still valid); "expired"; "never" (nothing was ever loaded)
- *   activity    "idle" "queued" "checking" "transferring" "committing" "held" (waits for next_at)
+ *   state       the first that is true: "never" (nothing was ever loaded), "expired", "behind" (a
+ *               primary or a NOTIFY announced a newer serial), "failing" (the last round of
+ *               checks failed; what is newest is not known), "current"
+ *   activity    "idle" "queued" "checking" "transferring" "committing" "frozen" (by the operator)
  *   lane        "operator" "forced" "notify" "refresh" "startup"
  *   pending     "none" "check" "force"
  *   transfer    "SOA" "IXFR" "AXFR": what is under way; records, octets, messages so far
  *
  * zonerelayctl --wait asks `live NAME` again and again after its order: the zone is done when
- * activity is "idle" or "held"; it was a success when failures is 0 and state is "current".  So an
- * order must have moved activity away from "idle" before it is answered ok.
+ * activity is "idle" or "frozen" and pending is "none", or failures is not 0; it was a success when
+ * state is "current".  So an order must have raised pending or activity before it is answered ok.
  */
 #pragma once
 
