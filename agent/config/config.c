@@ -159,6 +159,7 @@ load_init(struct load *l, const char *path, bool lists)
 	l->downstream_name = table_new();
 	l->template_name = table_new();
 	l->policy_key = table_new();
+	l->policies_tail = &l->policies;
 	l->file = faults_file(&l->faults, arena_str(l->arena, path));
 	find_folder(l, path);
 }

@@ -190,21 +190,39 @@ faults_report(struct faults *f, struct config_report *r)
 	r->warnings = (unsigned)f->warnings;
 }
 
+/* Octets of the UTF-8 sequence at p; 0: not one. */
+static size_t
+utf8_len(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	if (p[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++) /* stops at a NUL */
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
 const char *
 fault_show(const char *text, char out[SHOW_MAX])
 {
-	size_t at = 0, i;
+	size_t at = 0, n;
 
 	out[at++] = '\'';
-	for (i = 0; text[i] != '\0' && i < SHOW_OCTETS; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		out[at++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+	for (; *text != '\0'; text += n) {
+		n = utf8_len(text);
+		if (at + n > SHOW_OCTETS)
+			break;
+		if (n == 0 || (unsigned char)*text < 0x20 || *text == 0x7f) {
+			out[at++] = '?';
+			n = 1;
+			continue;
+		}
+		memcpy(out + at, text, n);
+		at += n;
 	}
-	/* Do not leave half a UTF-8 sequence behind. */
-	if (text[i] != '\0')
-		while (at > 1 && (text[i--] & 0xc0) == 0x80)
-			at--;
-	snprintf(out + at, SHOW_MAX - at, text[i] == '\0' ? "'" : "...'");
+	snprintf(out + at, SHOW_MAX - at, *text == '\0' ? "'" : "...'");
 	return out;
 }

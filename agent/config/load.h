@@ -52,9 +52,9 @@ struct load {
 	const struct node **downstream_node; /* by index */
 	struct table *primary_name;	     /* name -> struct config_primary */
 	struct table *downstream_name;
-	struct table *template_name; /* name -> struct config_template */
-	struct table *policy_key;    /* octets -> struct policy_entry */
-	struct policy_entry *policies;
+	struct table *template_name;			/* name -> struct config_template */
+	struct table *policy_key;			/* octets -> struct policy_entry */
+	struct policy_entry *policies, **policies_tail; /* templates first */
 	size_t zone_cap;
 };
 

@@ -71,6 +71,8 @@ was_written(const struct node *peer, const char *key)
 {
 	const struct node *n = node_get(peer, key);
 
+	if (peer->kind != NODE_MAP && !node_empty(peer)) /* a fault already */
+		return true;
 	return n != NULL && !(n->kind == NODE_LIST && n->count == 0);
 }
 

@@ -58,8 +58,8 @@ share(struct load *l, const struct config_policy *p, const struct node *node, co
 		e->p = *p;
 		e->node = node;
 		e->zone = zone;
-		e->next = l->policies;
-		l->policies = e;
+		*l->policies_tail = e;
+		l->policies_tail = &e->next;
 		(void)table_put(
 		    l->policy_key, arena_bytes(&l->nodes, key.data, key.len), key.len, e);
 	}

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHORT_KEY_MAX 1000
+
 _Static_assert(offsetof(struct policy_draft, p) == 0, "a policy is printed with the draft's table");
 
 /* Plain where nobody could take it for something else. */
@@ -161,11 +163,16 @@ put_policy(struct buf *out, const struct config_policy *p)
 static void
 put_head(struct buf *out, const char *section, const char *name)
 {
+	struct buf key = BUF_INIT;
+
+	put_text(&key, name);
 	if (section != NULL)
 		buf_fmt(out, "%s:\n", section);
-	buf_str(out, "  ");
-	put_text(out, name);
-	buf_str(out, ":");
+	/* A key of more than 1024 characters needs the question mark: a name full of escapes. */
+	buf_str(out, key.len > SHORT_KEY_MAX ? "  ? " : "  ");
+	buf_bytes(out, key.data, key.len);
+	buf_str(out, key.len > SHORT_KEY_MAX ? "\n  :" : ":");
+	buf_clear(&key);
 }
 
 static void

@@ -50,7 +50,7 @@ read_number(struct load *l, const struct schema_key *k, const struct node *n, ui
 	if (text == NULL)
 		return false;
 	if (!parse_u64(text, &v)) {
-		load_error(l, n, "%s: %s is not a number", k->key, fault_show(text, show));
+		load_error(l, n, "%s: %s is not a whole number", k->key, fault_show(text, show));
 		return false;
 	}
 	if (v < k->min || v > k->max) {
@@ -193,20 +193,31 @@ item_count(struct load *l, const struct schema_key *k, const struct node *n)
 {
 	if (n->kind == NODE_LIST)
 		return (long)n->count;
+	if (n->kind == NODE_MAP) {
+		load_error(l, n, "%s: one value or a list is expected, not a map", k->key);
+		return -1;
+	}
 	return scalar(l, k, n) != NULL ? 1 : -1;
 }
 
-/* The usual slip is the port in another program's form. */
+/* The usual slips: the port in another program's form, and a host name. */
 static const char *
-port_hint(const char *text)
+addr_hint(const char *text)
 {
-	const char *colon = strchr(text, ':');
+	const char *at = strrchr(text, '@'), *colon = strchr(text, ':');
+	char ip[ADDR_TEXT_MAX];
+	struct zr_addr addr;
 
-	if (strchr(text, '#') != NULL)
-		return ": write the port as @53";
-	if (colon != NULL && colon == strrchr(text, ':') && strchr(text, '.') != NULL)
-		return ": write the port as @53";
-	if (text[strspn(text, "0123456789.:@abcdefABCDEF%/")] != '\0')
+	if (at != NULL && (size_t)(at - text) < sizeof(ip)) {
+		memcpy(ip, text, (size_t)(at - text));
+		ip[at - text] = '\0';
+		if (addr_parse_ip(ip, &addr))
+			return ": the port must be between 1 and 65535";
+	}
+	if (strpbrk(text, "#[") != NULL ||
+	    (colon != NULL && colon == strrchr(text, ':') && strchr(text, '.') != NULL))
+		return ": a port is written behind '@'";
+	if (colon == NULL && text[strspn(text, "0123456789.@/")] != '\0')
 		return ": host names are not looked up";
 	return " (such as 192.0.2.1, 2001:db8::1 or 192.0.2.1@53)";
 }
@@ -231,7 +242,7 @@ read_addrs(
 			good = false;
 		} else if (!addr_parse(text, 53, &addr)) {
 			load_error(l, i, "%s: %s is not an IP address%s", k->key,
-			    fault_show(text, show), port_hint(text));
+			    fault_show(text, show), addr_hint(text));
 			good = false;
 		} else {
 			a.v[a.n++] = addr;
@@ -366,7 +377,7 @@ read_node(struct load *l, const struct schema_key *k, const struct node *n, cons
 			break;
 		if (n->kind != NODE_BAD)
 			load_error(l, n, "%s must be a %s, not %s", k->key,
-			    want == NODE_MAP ? "map (name: ...)" : "list", node_kind_text(n));
+			    want == NODE_MAP ? "map (key: value)" : "list", node_kind_text(n));
 		return false;
 	}
 	*out = n;

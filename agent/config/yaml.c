@@ -6,7 +6,7 @@
  */
 #include "config/node.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -121,6 +121,19 @@ wants_key(const struct builder *b)
 	return top != NULL && top->node->kind == NODE_MAP && top->key == NULL;
 }
 
+/* "tag:yaml.org,2002:int" was written as "!!int". */
+static const char *
+show_tag(const char *tag, char out[SHOW_MAX])
+{
+	static const char prefix[] = "tag:yaml.org,2002:";
+	char text[SHOW_MAX];
+
+	if (strncmp(tag, prefix, sizeof(prefix) - 1) != 0)
+		return fault_show(tag, out);
+	snprintf(text, sizeof(text), "!!%s", tag + sizeof(prefix) - 1);
+	return fault_show(text, out);
+}
+
 static void
 refuse_marks(
     struct builder *b, const yaml_event_t *ev, const yaml_char_t *anchor, const yaml_char_t *tag)
@@ -133,7 +146,7 @@ refuse_marks(
 		    fault_show((const char *)anchor, show));
 	if (tag != NULL)
 		fault_error(b->faults, at, "tags are not supported: leave out %s",
-		    fault_show((const char *)tag, show));
+		    show_tag((const char *)tag, show));
 }
 
 static void
@@ -165,7 +178,7 @@ on_scalar(struct builder *b, const yaml_event_t *ev)
 	refuse_marks(b, ev, ev->data.scalar.anchor, ev->data.scalar.tag);
 	if (!whole)
 		fault_error(b->faults, place(b, &ev->start_mark),
-		    len > NODE_TEXT_MAX ? "longer than 4096 octets" : "holds a NUL character");
+		    len > NODE_TEXT_MAX ? "more than 4096 octets in one value" : "a NUL character");
 	if (wants_key(b)) {
 		struct frame *top = &b->stack[b->depth - 1];
 

@@ -102,7 +102,7 @@ load_list(struct load *l, const struct node *n, struct table *files)
 	schema_apply(&schema_zone_list, n, &d, l);
 	p = policy_of_template(l, d.template);
 	if (d.file == NULL) {
-		if (n->kind == NODE_MAP && node_get(n, "file") == NULL)
+		if (node_empty(n) || (n->kind == NODE_MAP && node_get(n, "file") == NULL))
 			load_error(l, n, "the zone list has no file");
 		return;
 	}
