@@ -21,9 +21,9 @@
  *                            answers {"kind":"order","zones":N} when it has been taken
  *   retransfer NAME          as refresh, with AXFR whatever the serial
  *   notify NAME [DOWNSTREAM] owe a NOTIFY again; {"kind":"order","zones":1,"notifies":N}
- *   reload                   {"kind":"order","zones":N,"added":N,"removed":N,"changed":N}, or error
- * conf after lines {"kind":"problem","text":"file:line:col: ..."} stop                     ok, then
- * the daemon ends
+ *   reload                   {"kind":"order","zones":N,"added":N,"removed":N,"changed":N}; or one
+ *                            {"kind":"problem","text":"file:line:col: ..."} each, and error conf
+ *   stop                     ok, then the daemon ends
  *
  * Keys by kind:
  *   daemon      version pid started_at now_at config database listen[] workers zones
@@ -48,8 +48,8 @@
  *   transfer    "SOA" "IXFR" "AXFR": what is under way; records, octets, messages so far
  *
  * zonerelayctl --wait asks `live NAME` again and again after its order: the zone is done when
- * activity is "idle" or "frozen" and pending is "none", or failures is not 0; it was a success when
- * state is "current".  So an order must have raised pending or activity before it is answered ok.
+ * activity is "idle" or "frozen", and pending is "none" or failures not 0; it was a success when
+ * state is "current".  So an order must have moved activity from "idle" before it is answered ok.
  */
 #pragma once
 
