@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "catch.h"
+
+#include "base/clock.h"
+#include "config/schema.h"
+#include "wire/name.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SHORTEST                                                                                   \
+	"primaries: {hidden: {address: 192.0.2.53}}\n"                                             \
+	"downstreams: {bind: {address: 127.0.0.1@5301}}\n"                                         \
+	"zones:\n"                                                                                 \
+	"  example.org: {}\n"
+
+static const struct config_zone *
+zone(const struct config *c, const char *text)
+{
+	uint8_t name[NAME_MAX_LEN];
+
+	assert_true(name_from_text(text, name) > 0);
+	name_lower(name, name);
+	return config_zone_find(c, name);
+}
+
+static void
+address_is(const struct zr_addr *a, const char *want)
+{
+	char text[ADDR_TEXT_MAX];
+
+	assert_string_equal(addr_text(a, text), want);
+}
+
+static void
+test_server_defaults(void **state)
+{
+	struct config *c = load_good(SHORTEST);
+	const struct config_server *s = &c->server;
+
+	(void)state;
+	assert_int_equal(s->listen.n, 2);
+	address_is(&s->listen.v[0], "127.0.0.1@5300");
+	address_is(&s->listen.v[1], "::1@5300");
+	assert_true(s->listen_default);
+	assert_string_equal(s->database, ZR_LOCALSTATEDIR "/lib/zonerelay/zonerelay.db");
+	assert_string_equal(s->control, ZR_RUNSTATEDIR "/zonerelay/zonerelay.sock");
+	assert_int_equal(s->workers, 2);
+	assert_int_equal(s->max_transfers_in, 32);
+	assert_int_equal(s->max_transfers_out, 32);
+	assert_int_equal(s->max_transfers_out_per_downstream, 8);
+	assert_int_equal(s->soa_rate, 1000);
+	assert_int_equal(s->notify_rate, 500);
+	assert_int_equal(s->notify_in_rate, 1000);
+	assert_int_equal(s->tcp_clients, 150);
+	assert_int_equal(s->tcp_per_client, 25);
+	assert_int_equal(s->tcp_idle_us, 10 * ZR_US_PER_S);
+	assert_int_equal(s->soa_timeout_us, 5 * ZR_US_PER_S);
+	assert_int_equal(s->soa_tries, 3);
+	assert_int_equal(s->connect_timeout_us, 5 * ZR_US_PER_S);
+	assert_int_equal(s->transfer_idle_us, 60 * ZR_US_PER_S);
+	assert_int_equal(c->log.level, LOG_LVL_INFO);
+	assert_int_equal(c->log.format, LOG_FMT_TEXT);
+	assert_int_equal(c->log.dest, LOG_DEST_STDERR);
+	config_free(c);
+}
+
+static void
+test_peer_defaults(void **state)
+{
+	struct config *c = load_good(SHORTEST);
+	const struct config_primary *p = &c->primaries[0];
+	const struct config_downstream *d = &c->downstreams[0];
+	char text[ADDR_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(c->primary_count, 1);
+	assert_string_equal(p->name, "hidden");
+	assert_int_equal(p->address.n, 1);
+	address_is(&p->address.v[0], "192.0.2.53@53");
+	assert_int_equal(p->source4.family, 0);
+	assert_int_equal(p->notify_from.n, 0);
+	assert_int_equal(p->max_transfers, 8);
+	assert_int_equal(p->soa_rate, 500);
+	assert_true(p->ixfr && p->edns && !p->soa_tcp);
+	assert_int_equal(c->downstream_count, 1);
+	assert_string_equal(d->name, "bind");
+	address_is(&d->address.v[0], "127.0.0.1@5301");
+	assert_int_equal(d->transfer_from.n, 1);
+	assert_string_equal(prefix_text(&d->transfer_from.v[0], text), "127.0.0.1");
+	assert_true(d->notify && d->notify_hint);
+	assert_int_equal(d->notify_transport, CONFIG_UDP);
+	config_free(c);
+}
+
+static void
+test_zone_defaults(void **state)
+{
+	struct config *c = load_good(SHORTEST);
+	const struct config_zone *z = zone(c, "Example.ORG.");
+	const struct config_policy *p;
+
+	(void)state;
+	assert_non_null(z);
+	assert_string_equal(z->file, "t.yaml");
+	assert_int_equal(z->line, 4);
+	assert_int_equal(z->col, 3);
+	p = z->policy;
+	assert_int_equal(p->primary_count, 1);
+	assert_ptr_equal(p->primaries[0], &c->primaries[0]);
+	assert_int_equal(p->downstream_count, 1);
+	assert_ptr_equal(p->downstreams[0], &c->downstreams[0]);
+	assert_int_equal(p->refresh_min_us, 300 * ZR_US_PER_S);
+	assert_int_equal(p->refresh_max_us, 28 * 86400 * ZR_US_PER_S);
+	assert_int_equal(p->retry_min_us, 60 * ZR_US_PER_S);
+	assert_int_equal(p->retry_max_us, 14 * 86400 * ZR_US_PER_S);
+	assert_int_equal(p->max_size, UINT64_C(2) << 30);
+	assert_int_equal(p->max_records, 50000000);
+	assert_int_equal(p->max_transfer_us, 7200 * ZR_US_PER_S);
+	assert_int_equal(p->splay_us, 0);
+	assert_int_equal(p->journal_steps, 20);
+	assert_true(p->ixfr && p->notify_enclosing);
+	config_free(c);
+}
+
+static void
+test_default_template_is_everything_in_file_order(void **state)
+{
+	struct config *c = load_good("primaries:\n"
+				     "  b: {address: 192.0.2.2}\n"
+				     "  a: {address: 192.0.2.1}\n"
+				     "downstreams:\n"
+				     "  y: {address: 192.0.2.4}\n"
+				     "  x: {notify: no, transfer-from: 192.0.2.3}\n"
+				     "templates: {default: {splay: 1s}}\n"
+				     "zones: {example.org: {}}\n");
+	const struct config_policy *p = zone(c, "example.org")->policy;
+
+	(void)state;
+	assert_int_equal(p->primary_count, 2);
+	assert_string_equal(p->primaries[0]->name, "b");
+	assert_string_equal(p->primaries[1]->name, "a");
+	assert_int_equal(p->downstream_count, 2);
+	assert_string_equal(p->downstreams[0]->name, "y");
+	assert_string_equal(p->downstreams[1]->name, "x");
+	assert_int_equal(p->splay_us, ZR_US_PER_S);
+	config_free(c);
+}
+
+static void
+test_zone_over_template(void **state)
+{
+	struct config *c = load_good("primaries:\n"
+				     "  a: {address: 192.0.2.1}\n"
+				     "  b: {address: 192.0.2.2}\n"
+				     "downstreams: {x: {address: 192.0.2.3}}\n"
+				     "templates:\n"
+				     "  default: {primaries: b, refresh: 1h}\n"
+				     "  other: {splay: 3s, primaries: a}\n"
+				     "zones:\n"
+				     "  none.example: {downstreams: []}\n"
+				     "  other.example: {retry: 2m..3m, template: other}\n");
+	const struct config_policy *none = zone(c, "none.example")->policy;
+	const struct config_policy *other = zone(c, "other.example")->policy;
+
+	(void)state;
+	assert_int_equal(none->downstream_count, 0);
+	assert_string_equal(none->primaries[0]->name, "b");
+	assert_int_equal(none->refresh_min_us, 3600 * ZR_US_PER_S);
+	assert_int_equal(none->refresh_max_us, 3600 * ZR_US_PER_S);
+	assert_int_equal(other->splay_us, 3 * ZR_US_PER_S);
+	assert_int_equal(other->retry_min_us, 120 * ZR_US_PER_S);
+	assert_int_equal(other->retry_max_us, 180 * ZR_US_PER_S);
+	assert_string_equal(other->primaries[0]->name, "a");
+	/* A template does not inherit from the default one. */
+	assert_int_equal(other->refresh_min_us, 300 * ZR_US_PER_S);
+	config_free(c);
+}
+
+static void
+test_equal_policies_are_shared(void **state)
+{
+	struct config *c = load_good("primaries: {a: {address: 192.0.2.1}}\n"
+				     "downstreams: {x: {address: 192.0.2.3}}\n"
+				     "templates: {other: {splay: 3s}}\n"
+				     "zones:\n"
+				     "  a.example: {splay: 3000ms}\n"
+				     "  b.example: {template: other}\n"
+				     "  c.example: {template: other, primaries: [a]}\n"
+				     "  d.example: {}\n"
+				     "  e.example: {splay: 0s}\n"
+				     "  f.example: {splay: 4s}\n");
+	const struct config_policy *p = zone(c, "a.example")->policy;
+
+	(void)state;
+	assert_ptr_equal(p, zone(c, "b.example")->policy);
+	assert_ptr_equal(p, zone(c, "c.example")->policy);
+	assert_ptr_not_equal(p, zone(c, "d.example")->policy);
+	assert_ptr_equal(zone(c, "d.example")->policy, zone(c, "e.example")->policy);
+	assert_ptr_not_equal(zone(c, "f.example")->policy, p);
+	config_free(c);
+}
+
+static void
+test_find(void **state)
+{
+	struct config *c = load_good("primaries: {a: {address: 192.0.2.1}}\n"
+				     "zones:\n"
+				     "  example.org: {}\n"
+				     "  sub.example.org: {}\n"
+				     "  .: {}\n"
+				     "  org: {}\n"
+				     "  EXAMPLE.net: {}\n"
+				     "  xexample.org: {}\n");
+
+	(void)state;
+	assert_int_equal(c->zone_count, 6);
+	for (size_t i = 1; i < c->zone_count; i++)
+		assert_true(zones_cmp(c->zones[i - 1].name, c->zones[i].name) < 0);
+	for (size_t i = 0; i < c->zone_count; i++)
+		assert_ptr_equal(config_zone_find(c, c->zones[i].name), &c->zones[i]);
+	assert_non_null(zone(c, "."));
+	assert_non_null(zone(c, "example.net"));
+	assert_null(zone(c, "net"));
+	assert_null(zone(c, "b.example.org"));
+	assert_null(zone(c, "zz"));
+	config_free(c);
+	c = load_good("");
+	assert_null(zone(c, "example.org"));
+	config_free(c);
+}
+
+/* Every key of a primary, a downstream and a policy counts. */
+struct variant {
+	const char *section; /* 'p', 'd' or 't' */
+	const char *keys;
+};
+
+static const struct variant variants[] = {
+    {"p", "address: 192.0.2.9"},
+    {"p", "address: [192.0.2.1, 192.0.2.9]"},
+    {"p", "address: 192.0.2.1@54"},
+    {"p", "address: 192.0.2.1, source: 192.0.2.8"},
+    {"p", "address: [192.0.2.1], notify-from: 192.0.2.8"},
+    {"p", "address: [192.0.2.1], notify-from: 192.0.2.8/31"},
+    {"p", "address: 192.0.2.1, max-transfers: 9"},
+    {"p", "address: 192.0.2.1, soa-rate: 501"},
+    {"p", "address: 192.0.2.1, ixfr: no"},
+    {"p", "address: 192.0.2.1, edns: no"},
+    {"p", "address: 192.0.2.1, soa-tcp: yes"},
+    {"d", "address: 192.0.2.9"},
+    {"d", "address: 192.0.2.2, transfer-from: 192.0.2.0/24"},
+    {"d", "address: 192.0.2.2, transfer-from: []"},
+    {"d", "address: 192.0.2.2, notify: no"},
+    {"d", "address: 192.0.2.2, notify-hint: no"},
+    {"d", "address: 192.0.2.2, notify-transport: tcp"},
+    {"d", "address: 192.0.2.2, source: 192.0.2.7"},
+    {"t", "primaries: [b]"},
+    {"t", "primaries: [b, a]"},
+    {"t", "downstreams: []"},
+    {"t", "refresh: 299s..4w"},
+    {"t", "refresh: 300s..3w"},
+    {"t", "retry: 61s..2w"},
+    {"t", "retry: 60s..1w"},
+    {"t", "max-size: 1GiB"},
+    {"t", "max-records: 50000001"},
+    {"t", "max-transfer-time: 1h"},
+    {"t", "splay: 1ms"},
+    {"t", "journal-steps: 21"},
+    {"t", "ixfr: no"},
+    {"t", "notify-enclosing: no"},
+};
+
+static struct config *
+variant(const struct variant *v)
+{
+	char yaml[1024];
+	char what = v != NULL ? v->section[0] : ' ';
+
+	snprintf(yaml, sizeof(yaml),
+	    "primaries:\n"
+	    "  a: {%s}\n"
+	    "  b: {address: 192.0.2.6}\n"
+	    "downstreams: {x: {%s}}\n"
+	    "templates: {default: {%s}}\n"
+	    "zones: {example.org: {}}\n",
+	    what == 'p' ? v->keys : "address: 192.0.2.1",
+	    what == 'd' ? v->keys : "address: 192.0.2.2", what == 't' ? v->keys : "");
+	return load_good(yaml);
+}
+
+static void
+test_equal_sees_every_key(void **state)
+{
+	struct config *base = variant(NULL), *same = variant(NULL);
+	const struct config_policy *p = zone(base, "example.org")->policy;
+
+	(void)state;
+	assert_true(config_policy_equal(p, zone(same, "example.org")->policy));
+	assert_true(config_primary_equal(&base->primaries[0], &same->primaries[0]));
+	assert_true(config_downstream_equal(&base->downstreams[0], &same->downstreams[0]));
+	config_free(same);
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		const struct variant *v = &variants[i];
+		struct config *c = variant(v);
+		char what = v->section[0];
+
+		if (config_policy_equal(p, zone(c, "example.org")->policy))
+			fail_msg("%s made no difference", v->keys);
+		assert_int_equal(
+		    config_primary_equal(&base->primaries[0], &c->primaries[0]), what != 'p');
+		assert_int_equal(config_downstream_equal(&base->downstreams[0], &c->downstreams[0]),
+		    what != 'd');
+		config_free(c);
+	}
+	config_free(base);
+}
+
+/* The number of keys above; a new key needs a variant. */
+static void
+test_equal_has_a_variant_for_every_key(void **state)
+{
+	const struct {
+		const struct schema *s;
+		char what;
+	} all[] = {{&schema_primary, 'p'}, {&schema_downstream, 'd'}, {&schema_template, 't'}};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		for (size_t k = 0; k < all[i].s->count; k++) {
+			const char *key = all[i].s->keys[k].key;
+			bool found = false;
+
+			for (size_t v = 0; v < sizeof(variants) / sizeof(variants[0]); v++) {
+				const char *at = strstr(variants[v].keys, key);
+
+				found = found || (variants[v].section[0] == all[i].what &&
+						     at != NULL && at[strlen(key)] == ':');
+			}
+			if (!found)
+				fail_msg("no variant for '%s' of %s", key, all[i].s->what);
+		}
+}
+
+/* Every key has its text and a default that its own limits allow. */
+static void
+test_schema_is_sound(void **state)
+{
+	char space[1024];
+	struct caught caught;
+	struct config *c = catch_text(&caught, "");
+	struct load l = {.c = c, .arena = &c->mem->arena, .dir = "/"};
+
+	(void)state;
+	for (size_t i = 0; schema_all[i] != NULL; i++) {
+		const struct schema *s = schema_all[i];
+
+		memset(space, 0, sizeof(space));
+		schema_defaults(s, space, &l); /* asserts that each is accepted */
+		for (size_t k = 0; k < s->count; k++) {
+			const struct schema_key *key = &s->keys[k];
+			size_t len = strlen(key->doc);
+
+			if (len < 10 || key->doc[len - 1] != '.')
+				fail_msg(
+				    "'%s' of %s: the text is not a sentence", key->key, s->what);
+			assert_int_equal(
+			    strspn(key->key, "abcdefghijklmnopqrstuvwxyz-"), strlen(key->key));
+			assert_true(key->at < sizeof(space));
+			assert_int_equal(key->type == VALUE_CHOICE, key->choice != NULL);
+			for (size_t j = 0; j < k; j++)
+				assert_string_not_equal(key->key, s->keys[j].key);
+		}
+	}
+	buf_clear(&caught.text);
+	config_free(c);
+}
+
+static void
+write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Paths count from the folder of the file, not from where the daemon was started. */
+static void
+test_relative_paths(void **state)
+{
+	char dir[] = "/tmp/zonerelay-test-XXXXXX", path[64], want[PATH_MAX + 64];
+	struct caught caught;
+	struct config *c;
+	char *real;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	real = realpath(dir, NULL);
+	snprintf(path, sizeof(path), "%s/z.txt", dir);
+	write_file(path, "one.example\nb..d\n");
+	snprintf(path, sizeof(path), "%s/z.yaml", dir);
+	write_file(path, "server: {database: zr.db, control: run/zr.sock}\n"
+			 "primaries: {a: {address: 192.0.2.1}}\n"
+			 "zone-lists: [{file: z.txt}, {file: ./none.txt}]\n");
+	c = catch_load(&caught, path);
+	assert_null(c);
+	snprintf(want, sizeof(want),
+	    "%s/z.yaml:3:36: cannot read %s/./none.txt: No such file or directory\n"
+	    "%s/z.txt:2:3: 'b..d' is not a domain name: an empty label\n",
+	    dir, dir, dir);
+	assert_string_equal(buf_cstr(&caught.text), want);
+	buf_clear(&caught.text);
+	write_file(path, "server: {database: zr.db, control: run/zr.sock}\n");
+	c = catch_load(&caught, path);
+	assert_non_null(c);
+	snprintf(want, sizeof(want), "%s/zr.db", real);
+	assert_string_equal(c->server.database, want);
+	snprintf(want, sizeof(want), "%s/run/zr.sock", real);
+	assert_string_equal(c->server.control, want);
+	config_free(c);
+	buf_clear(&caught.text);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/z.txt", dir);
+	unlink(path);
+	rmdir(dir);
+	free(real);
+}
+
+static void
+test_unreadable(void **state)
+{
+	struct caught caught;
+
+	(void)state;
+	assert_null(catch_load(&caught, "/nonexistent/zonerelay.yaml"));
+	assert_string_equal(buf_cstr(&caught.text),
+	    "/nonexistent/zonerelay.yaml: cannot be read: No such file or directory\n");
+	assert_int_equal(caught.r.errors, 1);
+	buf_clear(&caught.text);
+	assert_null(catch_load(&caught, "/"));
+	assert_string_equal(buf_cstr(&caught.text), "/: cannot be read: Is a directory\n");
+	buf_clear(&caught.text);
+}
+
+/* A fifo where a list should be must not hold anything up. */
+static void
+test_fifo_is_no_zone_list(void **state)
+{
+	char dir[] = "/tmp/zonerelay-test-XXXXXX", path[64], yaml[256], want[256];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/fifo", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(yaml, sizeof(yaml), "zone-lists: [{file: %s}]\n", path);
+	snprintf(want, sizeof(want), "t.yaml:1:21: %s is not a regular file\n", path);
+	load_bad(yaml, want);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void
+test_counts(void **state)
+{
+	struct caught caught;
+	struct config *c;
+
+	(void)state;
+	c = catch_text(&caught, "server: {workers: 0, soa-tries: 0}\n"
+				"primaries:\n"
+				"  a: {address: 192.0.2.1, source: \"::1\"}\n");
+	assert_null(c);
+	assert_int_equal(caught.r.errors, 2);
+	assert_int_equal(caught.r.warnings, 1);
+	buf_clear(&caught.text);
+	c = catch_text(&caught, "");
+	assert_non_null(c);
+	assert_int_equal(caught.r.errors, 0);
+	assert_int_equal(caught.r.warnings, 1);
+	config_free(c);
+	buf_clear(&caught.text);
+	config_free(NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_server_defaults),
+	    cmocka_unit_test(test_peer_defaults),
+	    cmocka_unit_test(test_zone_defaults),
+	    cmocka_unit_test(test_default_template_is_everything_in_file_order),
+	    cmocka_unit_test(test_zone_over_template),
+	    cmocka_unit_test(test_equal_policies_are_shared),
+	    cmocka_unit_test(test_find),
+	    cmocka_unit_test(test_equal_sees_every_key),
+	    cmocka_unit_test(test_equal_has_a_variant_for_every_key),
+	    cmocka_unit_test(test_schema_is_sound),
+	    cmocka_unit_test(test_relative_paths),
+	    cmocka_unit_test(test_unreadable),
+	    cmocka_unit_test(test_fifo_is_no_zone_list),
+	    cmocka_unit_test(test_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
