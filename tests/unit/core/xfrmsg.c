@@ -162,15 +162,16 @@ struct build {
 	struct buf rrs;
 	struct buf options;
 	unsigned id, flags, qdcount, ancount, nscount, count_shift;
-	unsigned qtype, ext_rcode;
-	bool opt;
+	unsigned qtype, qclass, ext_rcode, version, udp_size;
+	unsigned opts;
+	bool in_authority, tsig;
 	char qname[WORD_MAX];
 };
 
 static void
 option(struct build *m, uint16_t code, uint16_t len, uint32_t value)
 {
-	m->opt = true;
+	m->opts = 1;
 	buf_u16(&m->options, code);
 	buf_u16(&m->options, len);
 	if (len == 4)
@@ -212,10 +213,24 @@ flag(struct build *m, const char *w)
 		snprintf(m->qname, sizeof(m->qname), "%s", eq + 1);
 	else if (IS("qtype"))
 		m->qtype = v;
+	else if (IS("qclass"))
+		m->qclass = v;
 	else if (IS("ns"))
 		m->nscount = v;
 	else if (IS("opt"))
-		m->opt = true;
+		m->opts = 1;
+	else if (IS("opts"))
+		m->opts = v;
+	else if (IS("version"))
+		m->opts = 1, m->version = v;
+	else if (IS("udp"))
+		m->opts = 1, m->udp_size = v;
+	else if (IS("tsig"))
+		m->tsig = true;
+	else if (IS("askexpire"))
+		option(m, OPT_EXPIRE, 0, 0);
+	else if (IS("askkeepalive"))
+		option(m, OPT_KEEPALIVE, 0, 0);
 	else if (IS("expire"))
 		option(m, OPT_EXPIRE, 4, v);
 	else if (IS("keepalive"))
@@ -225,7 +240,7 @@ flag(struct build *m, const char *w)
 	else if (IS("ede"))
 		option(m, OPT_EDE, 2, v);
 	else if (IS("extrcode"))
-		m->opt = true, m->ext_rcode = v;
+		m->opts = 1, m->ext_rcode = v;
 	else if (IS("count"))
 		m->count_shift = v;
 	else
@@ -243,24 +258,29 @@ assemble(struct build *m)
 	buf_u16(b, (uint16_t)m->qdcount);
 	buf_u16(b, (uint16_t)(m->ancount + m->count_shift));
 	buf_u16(b, (uint16_t)m->nscount);
-	buf_u16(b, m->opt);
+	buf_u16(b, (uint16_t)(m->opts + m->tsig));
 	for (unsigned i = 0; i < m->qdcount; i++) {
 		put_name(b, m->qname, false);
 		buf_u16(b, (uint16_t)m->qtype);
-		buf_u16(b, CLASS_IN);
+		buf_u16(b, (uint16_t)m->qclass);
 	}
 	buf_bytes(b, m->rrs.data, m->rrs.len);
-	for (unsigned i = 0; i < m->nscount; i++)
+	for (unsigned i = 0; i < m->nscount && !m->in_authority; i++)
 		xfrmsg_record(b, "soa=1");
-	if (m->opt) {
+	for (unsigned i = 0; i < m->opts; i++) {
 		buf_u8(b, 0);
 		buf_u16(b, TYPE_OPT);
-		buf_u16(b, 1232);
+		buf_u16(b, (uint16_t)m->udp_size);
 		buf_u8(b, (uint8_t)m->ext_rcode);
-		buf_u8(b, 0);
+		buf_u8(b, (uint8_t)m->version);
 		buf_u16(b, 0);
 		buf_u16(b, (uint16_t)m->options.len);
 		buf_bytes(b, m->options.data, m->options.len);
+	}
+	if (m->tsig) {
+		put_name(b, "key.", false);
+		put_fixed(b, TYPE_TSIG, CLASS_ANY, 0);
+		put_hex(b, "00");
 	}
 }
 
@@ -272,6 +292,8 @@ xfrmsg_build(struct buf *b, const char *text, uint16_t qtype)
 	    .flags = FLAG_QR | FLAG_AA,
 	    .qdcount = 1,
 	    .qtype = qtype,
+	    .qclass = CLASS_IN,
+	    .udp_size = 1232,
 	    .qname = XFRMSG_ZONE};
 	char copy[8192], *save = NULL;
 
@@ -281,8 +303,10 @@ xfrmsg_build(struct buf *b, const char *text, uint16_t qtype)
 	for (char *w = strtok_r(copy, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
 		if (*w == '!')
 			flag(&m, w + 1);
+		else if (strcmp(w, "--") == 0)
+			m.in_authority = true;
 		else if (xfrmsg_record(&m.rrs, w))
-			m.ancount++;
+			*(m.in_authority ? &m.nscount : &m.ancount) += 1;
 		else
 			die("unknown word", w);
 	}

@@ -4,6 +4,8 @@
  *
  *   !rcode=2 !tc !aa=0 !ra !query !opcode=4 !id=9 !noq !twoq !q=other.test. !qtype=252 !ns=1
  *   !opt !expire=60 !keepalive=30 !padding=100 !ede=18 !extrcode=1 !count=+1
+ *   --               what follows stands in the authority section
+ *   !askexpire !askkeepalive !version=1 !opts=2 !udp=4096 !tsig !qclass=3     for requests
  *   soa=7            apex SOA with serial 7            soa=7/ns2   with another MNAME
  *   soa=7@sub        owner sub.example.org             SOA=7       owner and names in upper case
  *   ns  ns@sub       NS ns1.example.org                a@www=1     A 192.0.2.1

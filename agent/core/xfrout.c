@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The checks stand in the order in which they may speak: first what can be told to anybody, then
+ * whether the source is known, then whether the zone is ours, then whether this source may have it.
+ */
+#include "core/xfrout.h"
+
+#include "base/serial.h"
+
+#define UDP_MIN 512
+#define RR_FIXED 12    /* a record with its owner as a pointer, without RDATA */
+#define OPT_MAX 19     /* an OPT record with EXPIRE */
+#define QUESTION_FIX 4 /* type and class */
+
+/* One check: true when it has decided. */
+typedef bool (*check)(const struct xfrout_ask *ask, struct xfrout *out);
+
+static bool
+reply(struct xfrout *out, unsigned rcode, int ede, const char *why)
+{
+	out->action = XFROUT_REPLY;
+	out->reply.rcode = rcode;
+	out->reply.ede = ede;
+	out->why = why;
+	return true;
+}
+
+static size_t
+max_octets(const struct xfrout_ask *ask)
+{
+	const struct edns *o = &ask->req->edns;
+
+	if (!ask->udp)
+		return MSG_MAX; /* ED-11: the size in OPT is UDP's */
+	if (!o->present || o->udp_size < UDP_MIN)
+		return UDP_MIN;
+	return o->udp_size < EDNS_UDP_SIZE ? o->udp_size : EDNS_UDP_SIZE;
+}
+
+/* Only a monstrous SOA does not fit into 512 octets; then TCP has to be used. */
+static void
+reply_soa(const struct xfrout_ask *ask, struct xfrout *out, const char *why)
+{
+	const struct rr *soa = ask->zone->soa;
+	size_t size = MSG_HEADER + ask->req->qname_len + QUESTION_FIX + RR_FIXED + soa->rdlen;
+
+	reply(out, RCODE_NOERROR, -1, why);
+	out->reply.aa = true;
+	if (size + (ask->req->edns.present ? OPT_MAX : 0) > out->max_octets)
+		out->reply.tc = true;
+	else
+		out->reply.soa = soa;
+	out->reply.expire = out->expire;
+	out->reply.expire_s = out->expire_s;
+}
+
+/* The message as such. */
+static bool
+check_message(const struct xfrout_ask *ask, struct xfrout *out)
+{
+	const struct msg *m = ask->req;
+
+	if (m->len < MSG_HEADER || (m->flags & FLAG_QR) != 0) {
+		out->action = XFROUT_DROP;
+		out->why = "not a request";
+		return true;
+	}
+	if (!ask->parsed && m->opcode == OPCODE_QUERY)
+		return reply(out, RCODE_FORMERR, -1, "malformed");
+	if (ask->parsed && m->edns.version > 0)
+		return reply(out, RCODE_BADVERS, -1, "edns version"); /* ED-04, before all else */
+	if (ask->parsed && (m->edns.malformed || m->opt_count > 1))
+		return reply(out, RCODE_FORMERR, -1, "malformed edns");
+	if (m->opcode != OPCODE_QUERY)
+		return reply(out, RCODE_NOTIMP, -1, "opcode");
+	if (m->qdcount != 1 || !m->has_question)
+		return reply(out, RCODE_FORMERR, -1, "not one question");
+	if (ask->udp && m->qtype == TYPE_AXFR)
+		return reply(out, RCODE_FORMERR, -1, "axfr over udp"); /* */
+	return false;
+}
+
+static bool
+check_source(const struct xfrout_ask *ask, struct xfrout *out)
+{
+	if (!ask->known)
+		return reply(out, RCODE_REFUSED, EDE_PROHIBITED, "source not known");
+	/* No key is configured, so none can be right (RFC 8945 section 5.2.1). */
+	if (ask->req->has_tsig)
+		return reply(out, RCODE_NOTAUTH, -1, "tsig key not known");
+	return false;
+}
+
+static bool
+check_zone(const struct xfrout_ask *ask, struct xfrout *out)
+{
+	const struct msg *m = ask->req;
+	const struct xfrout_zone *z = ask->zone;
+
+	if (m->qclass != CLASS_IN)
+		return reply(out, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE, "class");
+	if (m->qtype != TYPE_SOA && m->qtype != TYPE_AXFR && m->qtype != TYPE_IXFR)
+		return reply(out, RCODE_REFUSED, EDE_NOT_SUPPORTED, "query type");
+	if (z == NULL)
+		return reply(out, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE, "no such zone");
+	if (!z->may_transfer)
+		return reply(out, RCODE_REFUSED, EDE_PROHIBITED, "source not allowed");
+	if (z->expired)
+		return reply(out, RCODE_SERVFAIL, EDE_INVALID_DATA, "zone expired");
+	if (!z->loaded)
+		return reply(out, RCODE_SERVFAIL, EDE_NOT_READY, "zone not loaded");
+	return false;
+}
+
+/* The serial the client has: exactly one SOA of the zone in the authority section (I-15). */
+static bool
+client_serial(const struct msg *m, uint32_t *serial)
+{
+	struct msg_walk w;
+	struct rr rr;
+	struct soa soa;
+	unsigned found = 0;
+	int got;
+
+	if (msg_walk_start(&w, m, SECTION_AUTHORITY, NULL) < 0)
+		return false;
+	while ((got = msg_next(&w, &rr, NULL)) == 1) {
+		if (rr.type != TYPE_SOA)
+			continue;
+		if (rr.class != CLASS_IN || !name_equal(rr.owner, m->qname) || !rr_soa(&rr, &soa))
+			return false;
+		*serial = soa.serial;
+		found++;
+	}
+	return got == 0 && found == 1;
+}
+
+static void
+judge_ixfr(const struct xfrout_ask *ask, struct xfrout *out)
+{
+	uint32_t serial = 0;
+
+	if (!client_serial(ask->req, &serial)) {
+		reply(out, RCODE_FORMERR, -1, "ixfr without a serial");
+		return;
+	}
+	if (serial_ge(serial, ask->zone->serial)) {
+		reply_soa(ask, out, "ixfr, up to date"); /* I-16, A-10 (3) */
+		return;
+	}
+	if (ask->busy && !ask->udp) {
+		reply(out, RCODE_SERVFAIL, -1, "transfer limit");
+		return;
+	}
+	if (ask->udp) {
+		reply_soa(ask, out, "ixfr over udp, by tcp please");
+		if (ask->busy)
+			return;
+	}
+	out->action = XFROUT_DIFF;
+	out->from_serial = serial;
+	out->why = "ixfr";
+}
+
+static void
+judge_served(const struct xfrout_ask *ask, struct xfrout *out)
+{
+	out->expire = ask->req->edns.has_expire;
+	out->expire_s = ask->zone->expire_left_s;
+	if (ask->req->qtype == TYPE_SOA) {
+		reply_soa(ask, out, "soa");
+	} else if (ask->req->qtype == TYPE_IXFR) {
+		judge_ixfr(ask, out);
+	} else if (ask->busy) {
+		reply(out, RCODE_SERVFAIL, -1, "transfer limit"); /* XO-09, A-24 */
+	} else {
+		out->action = XFROUT_FULL;
+		out->why = "axfr";
+	}
+}
+
+void
+xfrout_judge(const struct xfrout_ask *ask, struct xfrout *out)
+{
+	static const check checks[] = {check_message, check_source, check_zone};
+
+	*out = (struct xfrout){.reply = {.ede = -1}};
+	out->keepalive = ask->udp ? -1 : ask->keepalive; /* KA-01 */
+	out->reply.keepalive = out->keepalive;
+	out->max_octets = max_octets(ask);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (checks[i](ask, out))
+			return;
+	judge_served(ask, out);
+}
