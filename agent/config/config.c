@@ -211,7 +211,7 @@ config_load(const char *path, struct config_report *r)
 {
 	char *data = NULL;
 	struct load l;
-	size_t len;
+	size_t len = 0;
 	int err;
 
 	load_init(&l, path, true);

@@ -64,7 +64,10 @@ faults_file_order(const struct faults *f, const char *file)
 	return 0;
 }
 
-static void __attribute__((format(printf, 4, 0)))
+static void add(struct faults *f, struct place at, bool error, const char *fmt, va_list ap)
+    __attribute__((format(printf, 4, 0)));
+
+static void
 add(struct faults *f, struct place at, bool error, const char *fmt, va_list ap)
 {
 	unsigned order = faults_file_order(f, at.file);
@@ -128,8 +131,12 @@ by_position(const void *pa, const void *pb)
 	return a->seq < b->seq ? -1 : 1;
 }
 
-static void __attribute__((format(printf, 5, 6))) say(struct config_report *r, bool error,
-    const struct fault_file *file, const struct fault *at, const char *fmt, ...)
+static void say(struct config_report *r, bool error, const struct fault_file *file,
+    const struct fault *at, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static void
+say(struct config_report *r, bool error, const struct fault_file *file, const struct fault *at,
+    const char *fmt, ...)
 {
 	struct buf line = BUF_INIT;
 	char text[TEXT_MAX];
