@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who is at this address: an index from source address to the ids of the entries whose prefix
- * contains it.  Built once per configuration, then read only.  A look-up costs one hash probe per
+ * contains it.  Built once per configuration, then read only.  A look-up is one binary search per
  * prefix length in use and allocates nothing.  Ports are ignored.  Pure.
  */
 #pragma once

@@ -176,7 +176,9 @@ struct zone_fail {
 
 struct zone_new_policy {
 	const struct zone_policy *policy;
-	bool primaries_changed; /* running work is cancelled, the zone is checked again */
+	/* Running work is cancelled, the zone is checked again.  False: the same primaries at the
+	 * same places of the list. */
+	bool primaries_changed;
 };
 
 struct zone_arg {
@@ -265,10 +267,11 @@ enum zone_answer {
 #define ZONE_NOTE_SERIAL_BACK 0x40u  /* a lower or incomparable serial is installed */
 #define ZONE_NOTE_FORCE_KEPT 0x80u   /* forced result not installed: lower serial, policy */
 #define ZONE_NOTE_FORCE_WAITS 0x100u /* forced transfer deferred by its rate */
-#define ZONE_NOTE_HINT_UNMET 0x200u  /* nobody had the serial a NOTIFY announced; checked at RETRY \
-				      */
-#define ZONE_NOTE_STALE 0x400u	     /* result of an attempt that is over */
-#define ZONE_NOTE_HINT_OLD 0x800u    /* the NOTIFY announced nothing new (N-09) */
+#define ZONE_NOTE_HINT_UNMET                                                                       \
+	0x200u			  /* nobody had the serial a NOTIFY announced; checked at RETRY    \
+				   */
+#define ZONE_NOTE_STALE 0x400u	  /* result of an attempt that is over */
+#define ZONE_NOTE_HINT_OLD 0x800u /* the NOTIFY announced nothing new (N-09) */
 
 struct zone_orders {
 	unsigned n;
@@ -302,21 +305,21 @@ struct zone {
 	uint32_t serial;      /* committed; valid unless ZONE_EMPTY */
 	uint32_t next_serial; /* being stored */
 	uint32_t hint;	      /* highest one of the pending NOTIFYs */
-	uint32_t announced;   /* by the SOA answer of this round */
+	uint32_t wanted;      /* highest one this round heard of: hints, SOA answers */
 	uint32_t rejected;
 	uint32_t attempt;
 	uint32_t failures;		     /* rounds failed in a row */
 	uint16_t primary, address;	     /* being asked */
 	uint16_t notifier, notifier_address; /* of what is pending; ZONE_NO_INDEX = none */
 	uint16_t first, first_address;	     /* of this round: whom to ask first */
-	uint16_t pos;			     /* place in the order of this round */
+	uint16_t pos, address_pos;	     /* places in the order of this round */
 	uint16_t mark_seq, marked_seq;	     /* last MARK ordered; last one on disk */
 	uint8_t state, data;
 	uint8_t pending; /* ZONE_BIT_*: not yet covered by a query */
 	uint8_t serving; /* ZONE_BIT_*: covered by this round */
 	uint8_t disk;	 /* enum zone_pending: the row, when all posted orders are carried out */
 	uint8_t lane;
-	uint8_t last_code; /* enum zr_code of the round's last failure */
+	uint8_t code; /* enum zr_code of the round's last failure */
 	uint32_t flags;
 };
 
