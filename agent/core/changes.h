@@ -33,7 +33,7 @@ typedef int (*change_next)(void *arg, struct change *out, struct zr_err *e);
 
 struct changes;
 
-/* Memory stays below `limit` octets, tables included; beyond it ZR_LIMIT. */
+/* `limit`: octets of memory, tables included; beyond it ZR_LIMIT. */
 struct changes *changes_new(const uint8_t *apex, size_t limit);
 void changes_free(struct changes *c);
 /* -1: ZR_DIFF, ZR_LIMIT, ZR_NOMEM; ZR_FORMERR when the class differs from the first one's.
@@ -44,6 +44,6 @@ int changes_add(struct changes *c, const struct rr *rr, struct zr_err *e);
 int changes_sort(struct changes *c, struct zr_err *e);
 /* A change_next; `arg` is the struct changes, sorted. */
 int changes_next(void *arg, struct change *out, struct zr_err *e);
-const struct change *changes_list(const struct changes *c, size_t *n); /* sorted */
-size_t changes_count(const struct changes *c);
+size_t changes_count(
+    const struct changes *c); /* net changes so far, what must be absent included */
 size_t changes_bytes(const struct changes *c);

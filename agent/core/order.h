@@ -51,13 +51,14 @@ void order_free(struct order *o);
 int order_add(struct order *o, const struct rr *rr, struct zr_err *e);
 /* Emits what is still held. */
 int order_finish(struct order *o, enum order_end *end, struct zr_err *e);
-/* Could the answer still be something else than ORDER_MERGE? */
+/* True once the end can only be ORDER_MERGE: a caller may choose another way at once. */
 bool order_must_merge(const struct order *o);
 uint64_t order_spilled(const struct order *o);
 
 /*
- * After ORDER_APPEND: the spilled records, sorted by key and then RDATA, are emitted
- * without duplicates.  order_append_finish() emits the last one.
+ * Records that are sorted already, by key and then RDATA, are emitted without duplicates:
+ * the spilled ones after ORDER_APPEND, or a whole zone given to a new object.
+ * order_append_finish() emits the last one.
  */
 int order_append(struct order *o, const struct rr *rr, struct zr_err *e);
 int order_append_finish(struct order *o, struct zr_err *e);

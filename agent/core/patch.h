@@ -29,10 +29,14 @@ struct patch_ops {
 	/* 1: *out filled; 0: there is none; -1: error. */
 	int (*at)(void *arg, const uint8_t *key, size_t key_len, struct segref *out,
 	    struct zr_err *e); /* the last segment with a key <= this one */
+	/* With ref->key_len 0: the first segment. */
 	int (*next)(void *arg, const struct segref *ref, struct segref *out, struct zr_err *e);
 	int (*prev)(void *arg, const struct segref *ref, struct segref *out, struct zr_err *e);
-	segref_read read; /* called once for each reference, before its kill() */
-	/* In key order.  A segment written may have the key of one killed just before. */
+	segref_read read; /* of what at(), next() or prev() gave */
+	/*
+	 * Segments are written in key order.  When one takes the key of an old one, that was
+	 * killed before; apart from that kills come in no particular order.
+	 */
 	int (*write)(void *arg, const struct segment *s, struct zr_err *e);
 	int (*kill)(void *arg, const struct segref *ref, struct zr_err *e);
 };
@@ -54,7 +58,7 @@ struct patch;
 struct patch *patch_new(const uint8_t *apex, const struct patch_ops *ops, void *arg,
     void *change_arg, const struct version_sum *base, unsigned flags);
 void patch_free(struct patch *p);
-/* Reads at most about `budget` segments. */
+/* Reads and writes at most about `budget` segments together, at least one. */
 enum patch_state patch_step(struct patch *p, unsigned budget, struct zr_err *e);
 const struct version_sum *patch_sum(const struct patch *p);    /* of the version after */
 const struct layout_count *patch_count(const struct patch *p); /* kept: rewritten to the same */

@@ -40,6 +40,9 @@ void version_sum_sub(struct version_sum *v, const uint8_t *digest, uint32_t rrs,
 /* Keys as memcmp() orders them, a prefix first. */
 int segment_key_cmp(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 
+/* After a failed unpacker_next() on what the store gave: that is no peer's fault.  Returns -1. */
+int stored_segment_fail(struct zr_err *e);
+
 /* An array of references as a segref_next; `arg` is the struct. */
 struct segref_array {
 	const struct segref *v;
