@@ -2,7 +2,7 @@
 /*
  * tests/fixtures/config: every bad/X.yaml reports exactly the lines of bad/X.expect; every
  * good/X.yaml loads, warns as good/X.expect says (nothing when there is none), and prints as
- * good/X.print, which loads again and prints the same.
+ * good/X.print, which loads again and prints the same.  The samples in conf/ load without a word.
  */
 #include "catch.h"
 
@@ -12,6 +12,7 @@
 
 #define BAD_MIN 60 /* so that an empty folder is no success */
 #define GOOD_MIN 9
+#define SAMPLES 5
 
 static void
 enter(const char *folder)
@@ -127,7 +128,7 @@ static void
 test_bad(void **state)
 {
 	(void)state;
-	enter("bad");
+	enter("tests/fixtures/config/bad");
 	assert_true(each_file(check_bad) >= BAD_MIN);
 }
 
@@ -135,8 +136,30 @@ static void
 test_good(void **state)
 {
 	(void)state;
-	enter("good");
+	enter("tests/fixtures/config/good");
 	assert_true(each_file(check_good) >= GOOD_MIN);
+}
+
+/* What is installed as an example has not even a warning. */
+static void
+check_sample(const char *yaml)
+{
+	struct caught caught;
+	struct config *c = catch_load(&caught, yaml);
+
+	if (c == NULL || caught.text.len != 0)
+		fail_msg("%s reports\n%s", yaml, buf_cstr(&caught.text));
+	assert_true(c->zone_count > 0);
+	config_free(c);
+	buf_clear(&caught.text);
+}
+
+static void
+test_samples(void **state)
+{
+	(void)state;
+	enter("conf");
+	assert_int_equal(each_file(check_sample), SAMPLES);
 }
 
 int
@@ -145,6 +168,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_teardown(test_bad, leave),
 	    cmocka_unit_test_teardown(test_good, leave),
+	    cmocka_unit_test_teardown(test_samples, leave),
 	};
 
 	if (getcwd(top, sizeof(top)) == NULL)
