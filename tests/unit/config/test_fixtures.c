@@ -20,8 +20,7 @@ enter(const char *folder)
 	const char *src = getenv("srcdir");
 	char path[4096];
 
-	snprintf(
-	    path, sizeof(path), "%s/tests/fixtures/config/%s", src != NULL ? src : ".", folder);
+	snprintf(path, sizeof(path), "%s/%s", src != NULL ? src : ".", folder);
 	if (chdir(path) != 0)
 		fail_msg("%s: %s", path, strerror(errno));
 }
