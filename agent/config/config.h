@@ -115,7 +115,10 @@ struct config {
 	struct config_mem *mem;
 };
 
-/* Where errors and warnings go, one call each, in order of line: "file:line:col: text". */
+/*
+ * Where errors and warnings go, one call each, in the order of the files and of the lines:
+ * "file:line:col: text", or "file: text" when the file cannot be read.
+ */
 struct config_report {
 	void (*line)(void *arg, bool error, const char *text);
 	void *arg;

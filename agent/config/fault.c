@@ -148,7 +148,7 @@ say(struct config_report *r, bool error, const struct fault_file *file, const st
 	buf_str(&line, file->name);
 	if (at->line != 0)
 		buf_fmt(&line, ":%" PRIu32 ":%" PRIu32, at->line, at->col);
-	buf_fmt(&line, ": %s%s", error ? "" : "warning: ", text);
+	buf_fmt(&line, ": %s", text);
 	r->line(r->arg, error, buf_cstr(&line));
 	buf_clear(&line);
 }
