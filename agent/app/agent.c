@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The main loop: opening, mail, timers, the scheduler's turn, and the orderly end. */
+#include "app/agent.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "app/agent_p.h"
+#include "app/ready.h"
+#include "base/mem.h"
+
+/* UDP sockets for queries of our own, when the limit of descriptors allows. */
+#define QUERY_SOCKETS 1024
+#define NOTIFY_SOCKETS 512
+/* Lines about strangers: a burst, then one a second. */
+#define STRANGER_BURST 20
+/* Sources of queries remembered. */
+#define QUERY_SOURCES 4096
+/* Timers handled in one turn, so that a storm of deadlines does not keep mail waiting. */
+#define TIMERS_PER_TURN 1000
+
+void
+agent_touch(struct agent *a)
+{
+	a->now = clock_now();
+}
+
+uint64_t
+agent_number(struct agent *a)
+{
+	return ++a->next_number;
+}
+
+void
+agent_store(struct agent *a, struct store_order *o, bool reply)
+{
+	if (reply) {
+		o->reply = a->in;
+		a->store_outstanding++;
+	}
+	store_post(a->store, o);
+}
+
+const char *
+agent_intern(struct agent *a, const char *name)
+{
+	char *s = table_get(a->names, name, strlen(name));
+
+	if (s != NULL)
+		return s;
+	s = zr_xstrdup(name);
+	table_put(a->names, s, strlen(s), s);
+	return s;
+}
+
+/* ---- timers ---- */
+
+void
+agent_rearm(struct agent *a)
+{
+	struct heap_node *z = heap_peek(&a->timers), *o = heap_peek(&a->owed_timers);
+	int64_t at = INT64_MAX, us;
+	struct timeval tv;
+
+	if (z != NULL)
+		at = z->at;
+	if (o != NULL && o->at < at)
+		at = o->at;
+	if (at == INT64_MAX) {
+		event_del(a->timer_event);
+		return;
+	}
+	us = at - a->now.mono.us;
+	if (us < 0)
+		us = 0;
+	tv.tv_sec = us / ZR_US_PER_S;
+	tv.tv_usec = us % ZR_US_PER_S;
+	event_add(a->timer_event, &tv);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = arg;
+	struct heap_node *n;
+	int i;
+
+	(void)fd;
+	(void)what;
+	agent_touch(a);
+	for (i = 0; i < TIMERS_PER_TURN && !a->stopping; i++) {
+		n = heap_pop_due(&a->owed_timers, a->now.mono.us);
+		if (n == NULL)
+			break;
+		outbox_timer(ZR_CONTAINER(n, struct owed, timer));
+	}
+	for (i = 0; i < TIMERS_PER_TURN && !a->stopping; i++) {
+		n = heap_pop_due(&a->timers, a->now.mono.us);
+		if (n == NULL)
+			break;
+		route_event(
+		    entry_of(ZR_CONTAINER(n, struct zone, timer)), ZONE_EV_TIMER, NULL, NULL);
+	}
+	agent_schedule(a);
+}
+
+/* ---- the scheduler ---- */
+
+static void
+grant(struct agent *a)
+{
+	struct sched_node *n;
+	struct zr_mono again;
+	enum sched_verdict v;
+	struct timeval tv;
+	int64_t us;
+
+	while ((v = sched_take(&a->sched, a->now.mono, &n, &again)) != SCHED_NOTHING)
+		route_event(entry_of(ZR_CONTAINER(n, struct zone, sched)),
+		    v == SCHED_GRANT ? ZONE_EV_GRANT : ZONE_EV_DENIED, NULL, NULL);
+	if (again.us == 0) {
+		event_del(a->sched_event);
+		return;
+	}
+	us = again.us - a->now.mono.us;
+	if (us < 0)
+		us = 0;
+	tv.tv_sec = us / ZR_US_PER_S;
+	tv.tv_usec = us % ZR_US_PER_S;
+	event_add(a->sched_event, &tv);
+}
+
+void
+agent_schedule(struct agent *a)
+{
+	if (!a->stopping)
+		grant(a);
+	agent_rearm(a);
+	if (a->old != NULL)
+		reload_sweep(a);
+}
+
+static void
+on_sched(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = arg;
+
+	(void)fd;
+	(void)what;
+	agent_touch(a);
+	agent_schedule(a);
+}
+
+/* ---- mail ---- */
+
+static void
+handle(struct agent *a, struct mail *m)
+{
+	switch (m->type) {
+	case STORE_DONE:
+		route_store(a, ZR_CONTAINER(m, struct store_order, mail));
+		return;
+	case MAIL_JOB_DONE:
+		job_done(a, (struct job_done_mail *)(void *)m);
+		return;
+	case MAIL_JOB_PROGRESS:
+		fetch_progress(a, (struct job_progress_mail *)(void *)m);
+		break;
+	case MAIL_REQUEST:
+		answer_tcp(a, (struct bytes_mail *)(void *)m);
+		break;
+	case MAIL_STREAM_DONE:
+		serve_stream_done(a, (struct stream_done_mail *)(void *)m);
+		break;
+	case MAIL_CLIENT_GONE:
+		clients_gone(a, (struct accept_mail *)(void *)m);
+		break;
+	case MAIL_STOPPED:
+		a->stopped_workers++;
+		break;
+	default:
+		break;
+	}
+	mail_free(m);
+}
+
+static void
+tell_ready(struct agent *a)
+{
+	if (a->ready_told || a->adding > 0)
+		return;
+	a->ready_told = true;
+	log_event(LOG_LVL_INFO, "ready", LU("zones", table_count(a->zones)),
+	    LI("duration_us", a->now.mono.us - a->started.mono.us));
+	ready_tell("READY=1");
+}
+
+static void
+on_mail(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = arg;
+	struct mail *m = mbox_take(a->in), *next;
+
+	(void)fd;
+	(void)what;
+	agent_touch(a);
+	for (; m != NULL; m = next) {
+		next = m->next;
+		m->next = NULL;
+		handle(a, m);
+	}
+	tell_ready(a);
+	agent_schedule(a);
+	agent_maybe_quit(a);
+}
+
+/* ---- signals ---- */
+
+static void
+on_stop_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	log_event(LOG_LVL_INFO, "signal", LS("name", sig == SIGTERM ? "SIGTERM" : "SIGINT"));
+	agent_stop(arg);
+}
+
+static void
+on_reload_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct reload_count n;
+
+	(void)sig;
+	(void)what;
+	ready_tell("RELOADING=1");
+	agent_reload(arg, &n, NULL, NULL);
+	ready_tell("READY=1");
+}
+
+static void
+on_level_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct agent *a = arg;
+	bool debug = !log_enabled(LOG_LVL_DEBUG);
+
+	(void)sig;
+	(void)what;
+	log_set_level(debug ? LOG_LVL_DEBUG : a->cfg->log.level);
+	log_event(LOG_LVL_INFO, "log-level", LS("level", debug ? "debug" : "as configured"));
+}
+
+static void
+open_signals(struct agent *a)
+{
+	a->signals[0] = evsignal_new(a->base, SIGTERM, on_stop_signal, a);
+	a->signals[1] = evsignal_new(a->base, SIGINT, on_stop_signal, a);
+	a->signals[2] = evsignal_new(a->base, SIGHUP, on_reload_signal, a);
+	a->signals[3] = evsignal_new(a->base, SIGUSR1, on_level_signal, a);
+	for (size_t i = 0; i < sizeof(a->signals) / sizeof(a->signals[0]); i++)
+		event_add(a->signals[i], NULL);
+}
+
+/* ---- opening ---- */
+
+static struct zone *
+find_zone(void *arg, const uint8_t *name)
+{
+	struct entry *en = entry_by_name(arg, name);
+
+	return en == NULL ? NULL : &en->z;
+}
+
+static unsigned
+descriptor_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return 1024;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+	getrlimit(RLIMIT_NOFILE, &r);
+	return r.rlim_cur > 1000000 ? 1000000 : (unsigned)r.rlim_cur;
+}
+
+static void
+open_tables(struct agent *a)
+{
+	const struct sched_limits none[SCHED_WHAT_COUNT] = {{0, {0, 0}}};
+	const struct bucket_rate slow = bucket_rate(1, 1);
+	struct notifyin_conf nc = {.known = slow, .stranger = slow};
+	struct notifyin_zones nz = {.find = find_zone, .arg = a};
+
+	a->zones = table_new();
+	a->by_id = table_new();
+	a->jobs = table_new();
+	a->clients = table_new();
+	a->client_ips = table_new();
+	a->streams = table_new();
+	a->names = table_new();
+	heap_init(&a->timers);
+	heap_init(&a->owed_timers);
+	sched_init(&a->sched, none);
+	a->notifyin = notifyin_new(&nc, &nz);
+	a->query_limit = limiter_new(slow, QUERY_SOURCES);
+	a->stranger_log = (struct log_limit){.interval_us = ZR_US_PER_S, .burst = STRANGER_BURST};
+	rng_seed(&a->rng, (uint64_t)rand_secure32() << 32 | rand_secure32());
+}
+
+static int
+open_loop(struct agent *a, struct zr_err *e)
+{
+	unsigned fds = descriptor_limit(), queries = fds / 4, notifies = fds / 8;
+
+	a->in = mbox_new();
+	a->base = event_base_new();
+	if (a->base == NULL)
+		return zr_fail(e, ZR_IO, "cannot make an event loop");
+	a->mail_event = event_new(a->base, mbox_fd(a->in), EV_READ | EV_PERSIST, on_mail, a);
+	a->timer_event = event_new(a->base, -1, 0, on_timer, a);
+	a->sched_event = event_new(a->base, -1, 0, on_sched, a);
+	event_add(a->mail_event, NULL);
+	a->udpq = udpq_new(a->base, queries < QUERY_SOCKETS ? queries : QUERY_SOCKETS);
+	a->notifyq = udpq_new(a->base, notifies < NOTIFY_SOCKETS ? notifies : NOTIFY_SOCKETS);
+	open_signals(a);
+	return 0;
+}
+
+static int
+open_workers(struct agent *a, struct zr_err *e)
+{
+	unsigned n = a->cfg->server.workers;
+
+	a->workers = zr_xcalloc(n, sizeof(struct worker *));
+	while (a->worker_count < n) {
+		struct worker_conf c = {.index = a->worker_count,
+		    .store = a->store,
+		    .main = a->in,
+		    .database = a->database};
+
+		a->workers[a->worker_count] = worker_start(&c, e);
+		if (a->workers[a->worker_count] == NULL)
+			return -1;
+		a->worker_count++;
+	}
+	return 0;
+}
+
+/* ---- what the store holds ---- */
+
+static int
+load_zone(void *arg, const struct store_zone *row)
+{
+	struct agent *a = arg;
+	const struct config_zone *cz = config_zone_find(a->cfg, row->name);
+	struct store_order *o;
+	struct entry *en;
+
+	if (cz == NULL) {
+		o = store_order_new(STORE_REMOVE_ZONE, row->id);
+		agent_store(a, o, false);
+		return 0;
+	}
+	en = entry_new(a, cz->name, policy_for(a, cz->policy));
+	entry_start(en, row, false);
+	return 0;
+}
+
+static int
+load_notify(void *arg, const struct store_notify *row)
+{
+	struct agent *a = arg;
+	struct entry *en = entry_by_id(a, row->zone_id);
+
+	if (en != NULL)
+		outbox_owe(en, row, 1, true);
+	return 0;
+}
+
+static int
+open_store(struct agent *a, struct zr_err *e)
+{
+	struct store_conf c = {
+	    .path = a->database, .slow = a->opt.store_slow_ms > 0, .slow_ms = a->opt.store_slow_ms};
+
+	if (store_open(&a->store, &c, e) != 0)
+		return -1;
+	return reader_open(&a->reader, a->database, e);
+}
+
+static int
+load_store(struct agent *a, struct zr_err *e)
+{
+	struct reload_count n;
+
+	if (open_workers(a, e) != 0 || store_each_zone(a->store, load_zone, a, e) != 0 ||
+	    store_each_outbox(a->store, load_notify, a, e) != 0 || store_start(a->store, e) != 0)
+		return -1;
+	zones_apply(a, &n);
+	return 0;
+}
+
+struct agent *
+agent_new(const struct agent_options *o, struct config *c, struct zr_err *e)
+{
+	struct agent *a = zr_xcalloc(1, sizeof(*a));
+
+	a->opt = *o;
+	a->cfg = c;
+	a->database = zr_xstrdup(c->server.database);
+	a->control = zr_xstrdup(c->server.control);
+	agent_touch(a);
+	a->started = a->now;
+	open_tables(a);
+	if (open_loop(a, e) != 0)
+		goto fail;
+	policy_build(a, NULL);
+	/* The control socket first: it tells a second daemon apart before anything is touched. */
+	if (live_open(a, e) != 0 || open_store(a, e) != 0 || load_store(a, e) != 0 ||
+	    listeners_open(a, e) != 0)
+		goto fail;
+	return a;
+fail:
+	agent_free(a);
+	return NULL;
+}
+
+/* ---- the end ---- */
+
+void
+agent_maybe_quit(struct agent *a)
+{
+	if (!a->stopping || a->stopped_workers < a->worker_count || a->store_outstanding > 0 ||
+	    ctl_busy(a->ctl))
+		return;
+	event_base_loopbreak(a->base);
+}
+
+void
+agent_stop(struct agent *a)
+{
+	if (a->stopping)
+		return;
+	a->stopping = true;
+	log_event(LOG_LVL_INFO, "stopping");
+	ready_tell("STOPPING=1");
+	listeners_close(a);
+	for (unsigned i = 0; i < a->worker_count; i++)
+		worker_post(a->workers[i], mail_new(MAIL_STOP, sizeof(struct mail)));
+	agent_maybe_quit(a);
+}
+
+void
+agent_run(struct agent *a)
+{
+	struct timeval soon = {.tv_usec = 50000};
+
+	agent_touch(a);
+	tell_ready(a);
+	agent_schedule(a);
+	event_base_dispatch(a->base);
+	/* `stop` over the control socket is answered before the socket goes. */
+	while (ctl_busy(a->ctl)) {
+		event_base_loopexit(a->base, &soon);
+		event_base_dispatch(a->base);
+	}
+}
+
+static void
+free_mail(struct agent *a)
+{
+	struct mail *m, *next;
+
+	if (a->in == NULL)
+		return;
+	for (m = mbox_take(a->in); m != NULL; m = next) {
+		next = m->next;
+		mail_free(m);
+	}
+	mbox_free(a->in);
+}
+
+static void
+free_tables(struct agent *a)
+{
+	struct entry *en;
+	void *p;
+	size_t pos = 0;
+
+	while ((en = table_next(a->zones, &pos)) != NULL)
+		entry_free(en);
+	pos = 0; /* removed ones that have not gone yet */
+	while ((en = table_next(a->by_id, &pos)) != NULL)
+		entry_free(en);
+	struct table *owned[] = {a->jobs, a->clients, a->client_ips, a->streams, a->names};
+	for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) {
+		pos = 0;
+		while ((p = table_next(owned[i], &pos)) != NULL)
+			free(p);
+		table_free(owned[i]);
+	}
+	table_free(a->zones);
+	table_free(a->by_id);
+	heap_clear(&a->timers);
+	heap_clear(&a->owed_timers);
+}
+
+static void
+free_loop(struct agent *a)
+{
+	udpq_free(a->udpq);
+	udpq_free(a->notifyq);
+	for (size_t i = 0; i < sizeof(a->signals) / sizeof(a->signals[0]); i++)
+		if (a->signals[i] != NULL)
+			event_free(a->signals[i]);
+	if (a->mail_event != NULL)
+		event_free(a->mail_event);
+	if (a->timer_event != NULL)
+		event_free(a->timer_event);
+	if (a->sched_event != NULL)
+		event_free(a->sched_event);
+	if (a->base != NULL)
+		event_base_free(a->base);
+}
+
+static void
+stop_workers(struct agent *a)
+{
+	/* After a failed start they run still; after agent_run() they have ended. */
+	for (unsigned i = 0; i < a->worker_count; i++) {
+		if (!a->stopping)
+			worker_post(a->workers[i], mail_new(MAIL_STOP, sizeof(struct mail)));
+		worker_free(a->workers[i]);
+	}
+	free(a->workers);
+}
+
+void
+agent_free(struct agent *a)
+{
+	if (a == NULL)
+		return;
+	listeners_close(a);
+	ctl_close(a->ctl);
+	stop_workers(a);
+	a->stopping = true;
+	a->worker_count = 0;
+	if (a->store != NULL)
+		store_stop(a->store);
+	a->store = NULL;
+	reader_close(a->reader);
+	free_tables(a);
+	free_mail(a);
+	a->lingering = 0;
+	reload_sweep(a);
+	policy_clear(a);
+	for (size_t i = 0; i < a->primary_count; i++) {
+		primary_clear(a->primaries[i]);
+		free(a->primaries[i]);
+	}
+	for (size_t i = 0; i < a->retired_count; i++) {
+		primary_clear(a->retired[i]);
+		free(a->retired[i]);
+	}
+	free(a->primaries);
+	free(a->retired);
+	acl_free(a->primary_acl);
+	acl_free(a->downstream_acl);
+	notifyin_free(a->notifyin);
+	limiter_free(a->query_limit);
+	sched_clear(&a->sched);
+	free_loop(a);
+	config_free(a->cfg);
+	free(a->database);
+	free(a->control);
+	free(a);
+}

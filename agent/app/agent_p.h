@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside of the main loop: its objects and what its files offer each other.  All of it belongs to
+ * the main thread.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/agent.h"
+#include "app/mail.h"
+#include "app/worker.h"
+#include "base/heap.h"
+#include "base/rand.h"
+#include "base/table.h"
+#include "config/config.h"
+#include "core/acl.h"
+#include "core/limiter.h"
+#include "core/notifyin.h"
+#include "core/notifyout.h"
+#include "core/primary.h"
+#include "core/sched.h"
+#include "core/zone.h"
+#include "ctl/ctl.h"
+#include "net/listen.h"
+#include "net/udp.h"
+#include "net/udpq.h"
+#include "store/reader.h"
+#include "store/store.h"
+
+struct entry;
+struct probe;
+
+/* Where an answer goes. */
+struct replyto {
+	bool tcp;
+	uint32_t listener; /* UDP: number of the socket; it may have gone meanwhile */
+	struct zr_addr from;
+	struct udp_local local;
+	unsigned worker; /* TCP */
+	uint64_t client;
+};
+
+/* A NOTIFY answer that waits until the mark is on disk. */
+struct waiter {
+	struct waiter *next;
+	uint16_t seq;
+	uint32_t memory; /* notifyin_answered() */
+	struct replyto to;
+	struct zr_addr from;
+	size_t len;
+	uint8_t bytes[]; /* the NOERROR answer */
+};
+
+/* A version that a stream still reads. */
+struct stream {
+	uint64_t id;
+	struct entry *entry;
+	struct stream *next; /* of the entry */
+	int64_t version;
+	uint32_t serial;
+	bool has_from;
+	uint32_t from_serial;
+	struct zr_now started;
+	struct zr_addr peer;
+	const char *downstream; /* interned name */
+};
+
+/* A NOTIFY owed to one target. */
+struct owed {
+	struct heap_node timer;
+	struct notifyout o;
+	struct notifyout_policy policy;
+	struct agent *agent;
+	struct entry *entry;
+	struct owed *next;	/* of the entry */
+	int64_t row;		/* in the outbox */
+	const char *downstream; /* interned name */
+	struct zr_addr target, source;
+	bool hint, late; /* late: owed from before a start */
+	bool sent_logged;
+	struct udpq_query *query;
+	uint64_t job; /* over TCP */
+	struct zr_mono sent;
+};
+
+struct policy {
+	struct policy *next;
+	struct zone_policy zp;
+	const struct config_policy *cfg;
+};
+
+/* A configuration that is no longer in force, until nothing looks at it any more. */
+struct snapshot {
+	struct snapshot *next;
+	struct config *cfg;
+	struct policy *policies;
+};
+
+struct entry {
+	struct zone z; /* first: a struct zone * is a struct entry * */
+	struct agent *agent;
+	uint8_t *name; /* owned; z.name */
+	uint32_t epoch;
+	bool adding;  /* STORE_ADD_ZONE is under way */
+	bool started; /* ZONE_EV_START was given */
+	bool has_rows;
+	bool sweep; /* something of an older version may be swept */
+	bool sweeping;
+	bool removed;
+	int64_t version;
+	uint8_t *soa; /* RDATA, NULL when there are no rows */
+	uint16_t soa_len;
+	uint32_t soa_ttl;
+	uint64_t segments, records, octets;
+	uint8_t digest[SEGMENT_DIGEST];
+	struct zr_wall loaded_at, checked_at;
+	struct probe *probe;
+	uint64_t job; /* the running one, also one cancelled and not yet back */
+	uint32_t job_attempt;
+	bool job_cancelled;
+	bool fetch_waits; /* `fetch` is to start when the cancelled job is back */
+	struct zone_order fetch;
+	struct job_done_mail *ready; /* staged: for COMMIT or ABORT */
+	uint64_t progress_octets, progress_records;
+	struct zr_wall job_started;
+	bool committing;
+	uint32_t commit_attempt;
+	struct waiter *waiters;
+	struct stream *streams;
+	struct owed *owed;
+	char *error;		  /* text of the last failure, for live status; NULL = none */
+	struct zr_mono triggered; /* when the running round was asked for, for the log */
+};
+
+struct listener {
+	struct listener *next;
+	struct agent *agent;
+	uint32_t id;
+	struct zr_addr addr;
+	struct udp_sock *udp;
+	struct listen_sock *tcp;
+};
+
+/* What a number given to a worker means. */
+struct job_rec {
+	uint64_t id;
+	unsigned worker;
+	/* Called once; `d` is freed by the caller unless taken (set to NULL). */
+	void (*done)(struct agent *a, void *arg, struct job_done_mail **d);
+	void *arg; /* NULL after job_forget(): nobody wants the answer */
+};
+
+struct agent_stats {
+	uint64_t notify_in, notify_refused, notify_out, checks, transfers, transfers_failed,
+	    commits, streams, streams_failed, queries;
+};
+
+struct agent {
+	struct agent_options opt;
+	struct config *cfg;
+	char *database, *control; /* fixed for the life of the process */
+	struct event_base *base;
+	struct event *signals[4];
+	struct mbox *in;
+	struct event *mail_event, *timer_event, *sched_event;
+	struct store *store;
+	struct reader *reader;
+	struct worker **workers;
+	unsigned worker_count, next_worker, stopped_workers;
+	struct listener *listeners;
+	uint32_t next_listener;
+	struct udpq *udpq, *notifyq;
+	struct sched sched;
+	struct primary **primaries; /* in the order of the configuration */
+	size_t primary_count;
+	struct primary **retired; /* of older configurations, still in use */
+	size_t retired_count;
+	struct policy *policies;
+	struct snapshot *old;
+	unsigned lingering;			  /* removed zones not gone yet */
+	struct acl *primary_acl, *downstream_acl; /* id: index into cfg->primaries, downstreams */
+	struct notifyin *notifyin;
+	struct limiter *query_limit; /* strangers' queries */
+	struct notifyout_rate notify_rate, late_rate;
+	struct table *zones;   /* by lower-case name */
+	struct table *by_id;   /* by store id */
+	struct table *jobs;    /* struct job_rec by number */
+	struct table *clients; /* struct client_rec by number */
+	struct table *client_ips;
+	struct table *streams; /* by number */
+	struct table *names;   /* interned names of downstreams */
+	struct heap timers;    /* zones and owed NOTIFYs: by deadline */
+	struct heap owed_timers;
+	unsigned streams_running;
+	uint64_t next_number; /* jobs, clients, streams */
+	uint32_t next_epoch;
+	struct rng rng;
+	struct ctl *ctl;
+	struct log_limit stranger_log;
+	struct agent_stats stats;
+	struct zr_now started;
+	struct zr_now now; /* read once per turn */
+	unsigned adding;   /* zones whose STORE_ADD_ZONE is under way */
+	unsigned outbox;   /* NOTIFYs owed */
+	bool stopping;
+	bool ready_told;
+	unsigned store_outstanding; /* orders that will come back */
+};
+
+static inline struct entry *
+entry_of(struct zone *z)
+{
+	return (struct entry *)(void *)z;
+}
+
+/* ---- agent.c ---- */
+
+void agent_touch(struct agent *a); /* reads the clock into a->now */
+void agent_stop(struct agent *a);
+void agent_maybe_quit(struct agent *a); /* ends the loop when stopping and nothing is left */
+uint64_t agent_number(struct agent *a);
+/* Posts an order whose return on_store() handles. */
+void agent_store(struct agent *a, struct store_order *o, bool reply);
+const char *agent_intern(struct agent *a, const char *name);
+/* Arms the loop's timer for the earliest deadline. */
+void agent_rearm(struct agent *a);
+/* Lets the scheduler grant what it can. */
+void agent_schedule(struct agent *a);
+
+/* ---- zones.c: the registry ---- */
+
+struct entry *entry_new(struct agent *a, const uint8_t *name, const struct zone_policy *p);
+void entry_free(struct entry *en); /* out of every table */
+struct entry *entry_by_id(struct agent *a, int64_t id);
+struct entry *entry_by_name(struct agent *a, const uint8_t *name);
+/* Row of the store -> entry, then ZONE_EV_START. */
+void entry_start(struct entry *en, const struct store_zone *row, bool axfr_next);
+void entry_take_row(struct entry *en, const struct store_zone *row);
+struct rr entry_soa(const struct entry *en); /* borrowed; owner is the zone's name */
+const struct config_policy *entry_config(const struct entry *en);
+void entry_error(struct entry *en, const char *text); /* NULL clears */
+/* Configured zones without an entry get one; others are removed; policies are renewed. */
+struct reload_count {
+	unsigned zones, added, removed, changed;
+};
+void zones_apply(struct agent *a, struct reload_count *n);
+void zones_added(struct agent *a, struct store_order *o); /* STORE_ADD_ZONE came back */
+
+/* ---- policy.c: what the configuration means to core ---- */
+
+/* Makes primaries, policies, acls and limits of a->cfg; `old` is the snapshot before or NULL. */
+void policy_build(struct agent *a, const struct config *old);
+const struct zone_policy *policy_for(struct agent *a, const struct config_policy *c);
+void policy_clear(struct agent *a);
+void policy_sweep_retired(struct agent *a);
+
+/* ---- route.c: orders of the zone machine ---- */
+
+/* Steps the zone, carries out its orders, logs. */
+void route_event(
+    struct entry *en, enum zone_event ev, const struct zone_arg *arg, struct zone_orders *answer);
+void route_store(struct agent *a, struct store_order *o); /* every order that comes back */
+void route_sweep(struct entry *en);
+
+/* ---- probe.c: SOA checks ---- */
+
+void probe_start(struct entry *en, const struct zone_order *o);
+void probe_cancel(struct entry *en);
+
+/* ---- fetch.c: transfers in, and other work of workers ---- */
+
+void fetch_start(struct entry *en, const struct zone_order *o);
+void fetch_cancel(struct entry *en);
+void fetch_progress(struct agent *a, const struct job_progress_mail *m);
+/* Sends one message over TCP; `done` gets JOB_ANSWER or JOB_FAILED.  Returns the job's number. */
+uint64_t job_query(struct agent *a, const struct zr_addr *dest, const struct zr_addr *source,
+    const uint8_t *msg, size_t len, int64_t timeout_us,
+    void (*done)(struct agent *, void *, struct job_done_mail **), void *arg);
+void job_forget(struct agent *a, uint64_t job); /* cancels; done() is not called */
+void job_done(struct agent *a, struct job_done_mail *m);
+const struct zr_addr *source_for(
+    const struct zr_addr *dest, const struct zr_addr *s4, const struct zr_addr *s6);
+
+/* ---- commit.c ---- */
+
+void commit_start(struct entry *en, const struct zone_order *o);
+void commit_done(struct entry *en, struct store_order *o);
+void commit_abort(struct entry *en); /* throws en->ready and what is staged away */
+
+/* ---- listeners.c, answer.c: requests ---- */
+
+int listeners_open(struct agent *a, struct zr_err *e); /* opens missing ones, closes others */
+void listeners_close(struct agent *a);
+void answer_udp(struct listener *l, const uint8_t *data, size_t len, const struct zr_addr *from,
+    const struct udp_local *local);
+void answer_tcp(struct agent *a, struct bytes_mail *m);
+void answer_send(struct agent *a, const struct replyto *to, const uint8_t *p, size_t len);
+void answer_marked(struct entry *en, uint16_t seq, bool ok);
+void answer_drop_waiters(struct entry *en);
+bool agent_own_address(const struct agent *a, const struct zr_addr *addr);
+
+void clients_accept(void *arg, int fd, const struct zr_addr *peer, const struct zr_addr *local);
+void clients_gone(struct agent *a, const struct accept_mail *m);
+
+/* ---- serve.c: transfers out ---- */
+
+void serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int parsed);
+void serve_stream_done(struct agent *a, struct stream_done_mail *m);
+int64_t serve_oldest(const struct entry *en); /* oldest version still being read */
+
+/* ---- outbox.c: NOTIFY out ---- */
+
+/* Rows for the commit order: who must hear of it. */
+struct store_notify *outbox_rows(
+    struct entry *en, uint16_t qtype, uint32_t serial, const char *only, size_t *count);
+/* Rows came back from the store with their ids: from now on they are owed. */
+void outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, bool late);
+void outbox_timer(struct owed *o);
+void outbox_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
+    uint32_t serial, int64_t version);
+void outbox_drop(struct entry *en);
+void outbox_reconfigure(struct entry *en);
+
+/* ---- live.c: the control socket ---- */
+
+int live_open(struct agent *a, struct zr_err *e);
+
+/* ---- reload.c ---- */
+
+/* Frees old configurations when nothing uses them any more. */
+void reload_sweep(struct agent *a);
+/* Loads the file again and applies the difference.  Problems go to the log, and to `problem` if not
+ * NULL. */
+int agent_reload(struct agent *a, struct reload_count *n,
+    void (*problem)(void *arg, bool error, const char *text), void *arg);

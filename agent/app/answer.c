@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Requests as they come in, over UDP or through a worker: NOTIFY to the zone machine, everything
+ * else to serve.c.  The opcode is looked at before anything else (AN-19).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/agent_p.h"
+#include "base/mem.h"
+#include "wire/name.h"
+#include "wire/query.h"
+
+static struct listener *
+listener_by_id(struct agent *a, uint32_t id)
+{
+	struct listener *l;
+
+	for (l = a->listeners; l != NULL && l->id != id; l = l->next)
+		;
+	return l;
+}
+
+void
+answer_send(struct agent *a, const struct replyto *to, const uint8_t *p, size_t len)
+{
+	struct listener *l;
+	struct bytes_mail *m;
+
+	if (!to->tcp) {
+		l = listener_by_id(a, to->listener);
+		if (l != NULL && l->udp != NULL && len > 0)
+			udp_send(l->udp, p, len, &to->from, &to->local);
+		return;
+	}
+	/* Over TCP every request is answered, if only with "nothing": the worker counts. */
+	m = mail_new(MAIL_REPLY, sizeof(*m) + len);
+	m->client = to->client;
+	m->len = len;
+	if (len > 0)
+		memcpy(m->bytes, p, len);
+	m->close = len == 0;
+	worker_post(a->workers[to->worker], &m->mail);
+}
+
+/* ---- NOTIFY ---- */
+
+static void
+log_notify(struct agent *a, const struct replyto *to, const struct msg *m,
+    const struct notifyin_verdict *v)
+{
+	char name[NAME_TEXT_MAX], from[ADDR_TEXT_MAX], type[16];
+	enum log_level level = v->zone != NULL ? LOG_LVL_INFO : LOG_LVL_WARN;
+	uint64_t more = 0;
+
+	if (v->why == NOTIFYIN_REPEAT || v->why == NOTIFYIN_REPEAT_WAITS)
+		level = LOG_LVL_DEBUG;
+	if (!log_enabled(level))
+		return;
+	if (v->zone == NULL && !log_limit_pass(&a->stranger_log, a->now.mono.us, &more))
+		return; /* R-03, MI-03: counted, and written as often as is good */
+	log_event(level, v->zone != NULL ? "notify-received" : "notify-refused",
+	    LS("zone", m->has_question ? name_show(m->qname, name) : NULL),
+	    LS("qtype", m->has_question ? rr_type_text(m->qtype, type) : NULL),
+	    LS("from", addr_text(&to->from, from)),
+	    LS("primary",
+		v->primary != NULL ? ((const struct config_primary *)v->primary->app)->name : NULL),
+	    LS("transport", to->tcp ? "tcp" : "udp"), LS("why", notifyin_why_names[v->why]),
+	    LS("hint", v->zone != NULL && v->notify.hinted ? "yes" : NULL), LU("left_out", more));
+}
+
+static void
+make_notify_reply(struct buf *b, const struct msg *m, const struct notifyin_verdict *v)
+{
+	struct reply r = {.rcode = v->rcode, .aa = v->aa, .ede = v->ede, .keepalive = -1};
+
+	query_reply(b, m, &r);
+}
+
+static void
+wait_for_disk(
+    struct entry *en, uint16_t seq, uint32_t memory, const struct replyto *to, const struct buf *b)
+{
+	struct waiter *w = zr_xcalloc(1, sizeof(*w) + b->len), **tail = &en->waiters;
+
+	w->seq = seq;
+	w->memory = memory;
+	w->to = *to;
+	w->len = b->len;
+	memcpy(w->bytes, b->data, b->len);
+	while (*tail != NULL)
+		tail = &(*tail)->next;
+	*tail = w;
+}
+
+static void
+take_notify(struct agent *a, const struct replyto *to, const struct msg *m,
+    const struct notifyin_verdict *v)
+{
+	struct entry *en = entry_of(v->zone);
+	struct zone_arg arg = {.notify = v->notify};
+	struct zone_orders os = {0};
+	struct buf b = BUF_INIT;
+
+	primary_notified(
+	    v->primary, v->notify.address == ZONE_NO_INDEX ? -1 : (int)v->notify.address);
+	make_notify_reply(&b, m, v);
+	/* The answer is queued first: the step may free nothing, but it may mark at once. */
+	route_event(en, ZONE_EV_NOTIFY, &arg, &os);
+	if (os.answer == ZONE_ANSWER_MARKED && !b.bad)
+		wait_for_disk(en, os.answer_seq, v->memory, to, &b);
+	else
+		answer_send(a, to, b.data, b.bad ? 0 : b.len);
+	if (os.answer != ZONE_ANSWER_MARKED)
+		notifyin_answered(a->notifyin, v->memory, v->rcode);
+	buf_clear(&b);
+}
+
+static void
+notify(struct agent *a, const struct replyto *to, const struct msg *m, int parsed)
+{
+	struct notifyin_source src = {.from = to->from, .tcp = to->tcp};
+	struct notifyin_verdict v;
+	struct buf b = BUF_INIT;
+
+	a->stats.notify_in++;
+	notifyin_judge(a->notifyin, &src, m, parsed, a->now.mono, &v);
+	log_notify(a, to, m, &v);
+	if (v.zone != NULL && !v.drop && entry_of(v.zone)->started) {
+		take_notify(a, to, m, &v);
+		return;
+	}
+	if (v.zone != NULL && !v.drop) { /* being added to the store: the sender tries again */
+		v.rcode = RCODE_SERVFAIL;
+		v.aa = false;
+		notifyin_answered(a->notifyin, v.memory, v.rcode);
+	}
+	a->stats.notify_refused++;
+	if (!v.drop)
+		make_notify_reply(&b, m, &v);
+	answer_send(a, to, b.data, b.bad ? 0 : b.len);
+	buf_clear(&b);
+}
+
+void
+answer_marked(struct entry *en, uint16_t seq, bool ok)
+{
+	struct agent *a = en->agent;
+	struct waiter **p = &en->waiters, *w;
+
+	while ((w = *p) != NULL) {
+		if ((int16_t)(uint16_t)(w->seq - seq) > 0) { /* waits for a later mark */
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		if (!ok && w->len >= MSG_HEADER) { /* SERVFAIL instead, and not AA */
+			w->bytes[2] &= (uint8_t) ~(FLAG_AA >> 8);
+			w->bytes[3] = (uint8_t)((w->bytes[3] & 0xf0) | RCODE_SERVFAIL);
+		}
+		answer_send(a, &w->to, w->bytes, w->len);
+		notifyin_answered(a->notifyin, w->memory, ok ? RCODE_NOERROR : RCODE_SERVFAIL);
+		free(w);
+	}
+}
+
+void
+answer_drop_waiters(struct entry *en)
+{
+	struct waiter *w;
+
+	while ((w = en->waiters) != NULL) {
+		en->waiters = w->next;
+		if (w->to.tcp)
+			answer_send(en->agent, &w->to, NULL, 0);
+		free(w);
+	}
+}
+
+/* ---- dispatch ---- */
+
+static void
+dispatch(struct agent *a, const struct replyto *to, const uint8_t *data, size_t len)
+{
+	struct zr_err e;
+	struct msg m;
+	int parsed = msg_parse(&m, data, len, MSG_FULL, &e);
+
+	if (m.len != 0 && m.opcode == OPCODE_NOTIFY)
+		notify(a, to, &m, parsed);
+	else
+		serve_query(a, to, &m, parsed);
+}
+
+void
+answer_udp(struct listener *l, const uint8_t *data, size_t len, const struct zr_addr *from,
+    const struct udp_local *local)
+{
+	struct agent *a = l->agent;
+	struct replyto to = {.listener = l->id, .from = *from, .local = *local};
+
+	agent_touch(a);
+	dispatch(a, &to, data, len);
+	agent_schedule(a);
+}
+
+void
+answer_tcp(struct agent *a, struct bytes_mail *m)
+{
+	struct replyto to = {
+	    .tcp = true, .from = m->peer, .worker = m->worker, .client = m->client};
+
+	dispatch(a, &to, m->bytes, m->len);
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections that others opened to us.  Requests go to main as they are; what comes back is bytes,
+ * or leave to stream a version.  Several streams of one connection take turns, message by message
+ * (XO-02, XO-03), and only so much is queued as the client takes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/worker_p.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/xfrstream.h"
+#include "wire/query.h"
+
+/* Queued for one client before its streams wait. */
+#define OUT_HIGH (256 * 1024)
+#define OUT_LOW (64 * 1024)
+/* A message must come in whole, and a client must take something, within this. */
+#define MESSAGE_US (10 * ZR_US_PER_S)
+#define STALL_US (60 * ZR_US_PER_S)
+/* Requests of one connection with main at once; then nothing more is read from it. */
+#define ASKED_MAX 64
+
+struct outstream {
+	struct outstream *next;
+	struct client *client;
+	struct stream_mail *m; /* owned */
+	struct msg req;
+	struct rr soa;
+	struct xfrstream x;
+	bool diff;
+	int64_t *ids; /* FULL: segments */
+	uint32_t *rrs;
+	size_t n, cap, pos;
+	struct journal_pos journal;
+	struct buf piece;
+	struct zr_now started;
+};
+
+struct client {
+	struct worker *w;
+	uint64_t id;
+	struct conn *conn;
+	struct zr_addr peer, local;
+	unsigned asked;		   /* requests not answered yet */
+	struct outstream *streams; /* first one is next to send */
+};
+
+/* ---- streams ---- */
+
+static void
+stream_end(struct outstream *s, const struct zr_err *why)
+{
+	struct worker *w = s->client->w;
+	struct stream_done_mail *d = mail_new(MAIL_STREAM_DONE, sizeof(*d));
+	struct outstream **p = &s->client->streams;
+
+	while (*p != s)
+		p = &(*p)->next;
+	*p = s->next;
+	d->client = s->client->id;
+	d->stream = s->m->stream;
+	d->zone_id = s->m->zone_id;
+	d->epoch = s->m->epoch;
+	d->diff = s->diff;
+	if (why != NULL)
+		d->err = *why;
+	d->duration_us = clock_now().mono.us - s->started.mono.us;
+	d->octets = s->x.octets;
+	d->records = s->x.records;
+	d->messages = s->x.messages;
+	worker_report(w, &d->mail);
+	buf_clear(&s->piece);
+	free(s->ids);
+	free(s->rrs);
+	mail_free(&s->m->mail);
+	free(s);
+}
+
+static int
+grow(struct outstream *s)
+{
+	size_t cap = s->cap == 0 ? 16 : s->cap * 2;
+	int64_t *ids = zr_try_realloc(s->ids, cap * sizeof(*ids));
+	uint32_t *rrs;
+
+	if (ids == NULL)
+		return -1;
+	s->ids = ids;
+	rrs = zr_try_realloc(s->rrs, cap * sizeof(*rrs));
+	if (rrs == NULL)
+		return -1;
+	s->rrs = rrs;
+	s->cap = cap;
+	return 0;
+}
+
+static int
+collect(void *arg, const struct segment_row *row)
+{
+	struct outstream *s = arg;
+
+	if (s->n == s->cap && grow(s) != 0)
+		return -1;
+	s->ids[s->n] = row->id;
+	s->rrs[s->n++] = row->rrs;
+	return 0;
+}
+
+static int
+pull_segment(void *arg, struct xfrstream_piece *p, struct zr_err *e)
+{
+	struct outstream *s = arg;
+
+	if (s->pos == s->n)
+		return 0;
+	buf_reset(&s->piece);
+	if (reader_segment_data(s->client->w->reader, s->ids[s->pos], &s->piece, e) != 0)
+		return -1;
+	*p = (struct xfrstream_piece){s->piece.data, s->piece.len, s->rrs[s->pos]};
+	s->pos++;
+	return 1;
+}
+
+static int
+pull_chunk(void *arg, struct xfrstream_piece *p, struct zr_err *e)
+{
+	struct outstream *s = arg;
+	uint32_t rrs;
+	int rc;
+
+	buf_reset(&s->piece);
+	rc = reader_journal_chunk(
+	    s->client->w->reader, s->m->zone_id, s->m->version, &s->journal, &s->piece, &rrs, e);
+	if (rc > 0)
+		*p = (struct xfrstream_piece){s->piece.data, s->piece.len, rrs};
+	return rc;
+}
+
+/* Differences when the journal has them and they are worth it, else the whole zone (I-19). */
+static int
+choose(struct outstream *s, struct zr_err *e)
+{
+	struct reader *r = s->client->w->reader;
+	const struct stream_mail *m = s->m;
+	uint64_t octets;
+	int rc = 0;
+
+	if (m->kind == STREAM_DIFF)
+		rc = reader_journal_find(
+		    r, m->zone_id, m->from_serial, m->version, &s->journal, &octets, e);
+	s->diff = rc == 1;
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	return reader_segments(r, m->zone_id, m->version, collect, s, e);
+}
+
+static int
+stream_open(struct outstream *s, struct zr_err *e)
+{
+	const struct stream_mail *m = s->m;
+	struct xfrstream_spec spec = {
+	    .req = &s->req,
+	    .soa = &s->soa,
+	    .keepalive = m->keepalive,
+	    .expire = m->expire,
+	    .expire_s = m->expire_s,
+	    .arg = s,
+	};
+
+	if (msg_parse(&s->req, m->bytes, m->len, MSG_FULL, e) != 0 || choose(s, e) != 0)
+		return -1;
+	s->soa = (struct rr){
+	    .owner = m->zone,
+	    .owner_len = (uint8_t)name_len(m->zone),
+	    .type = TYPE_SOA,
+	    .class = CLASS_IN,
+	    .ttl = m->soa_ttl,
+	    .rdata = m->soa,
+	    .rdlen = m->soa_len,
+	};
+	spec.kind = s->diff ? XFRSTREAM_DIFF : XFRSTREAM_FULL;
+	spec.pull = s->diff ? pull_chunk : pull_segment;
+	xfrstream_init(&s->x, &spec);
+	return 0;
+}
+
+static void
+send_servfail(struct client *c, const struct msg *req)
+{
+	struct reply r = {.rcode = RCODE_SERVFAIL, .ede = -1, .keepalive = -1};
+	struct buf b = BUF_INIT;
+
+	query_reply(&b, req, &r);
+	if (!b.bad)
+		conn_send(c->conn, b.data, b.len, NULL, 0);
+	buf_clear(&b);
+}
+
+/* The stream at the head makes one message and goes to the end of the line.  False: client gone. */
+static bool
+stream_turn(struct client *c, struct buf *b)
+{
+	struct outstream *s = c->streams, **tail = &c->streams;
+	struct zr_err e = {0};
+	int rc = xfrstream_next(&s->x, b, &e);
+
+	if (rc > 0 && !conn_send(c->conn, b->data, b->len, NULL, 0))
+		rc = zr_fail(&e, ZR_IO, "the connection takes nothing more");
+	if (rc < 0) {
+		/* Half a zone must not look like a whole one: reset. */
+		stream_end(s, &e);
+		client_close(c);
+		return false;
+	}
+	if (rc == 0) {
+		stream_end(s, NULL);
+		conn_unhold(c->conn);
+		return true;
+	}
+	c->streams = s->next;
+	while (*tail != NULL)
+		tail = &(*tail)->next;
+	s->next = NULL;
+	*tail = s;
+	return true;
+}
+
+static void
+pump(struct client *c)
+{
+	struct buf b = BUF_INIT;
+
+	while (c->streams != NULL && conn_pending(c->conn) < OUT_HIGH)
+		if (!stream_turn(c, &b))
+			break;
+	buf_clear(&b);
+}
+
+void
+client_stream(struct worker *w, struct stream_mail *m)
+{
+	struct client *c = table_get(w->clients, &m->client, sizeof(m->client));
+	struct client nobody = {.w = w, .id = m->client};
+	struct outstream *s = zr_xcalloc(1, sizeof(*s));
+	struct zr_err e = {0};
+
+	s->client = c != NULL ? c : &nobody;
+	s->m = m;
+	s->started = clock_now();
+	s->next = s->client->streams;
+	s->client->streams = s;
+	if (c == NULL) {
+		zr_fail(&e, ZR_CLOSED, "the client has left");
+		stream_end(s, &e);
+		return;
+	}
+	c->asked--;
+	if (stream_open(s, &e) != 0) {
+		send_servfail(c, &s->req);
+		stream_end(s, &e);
+		conn_resume(c->conn);
+		conn_unhold(c->conn);
+		return;
+	}
+	conn_resume(c->conn);
+	pump(c);
+}
+
+/* ---- the connection ---- */
+
+static void
+client_free(struct client *c, const struct zr_err *why)
+{
+	struct worker *w = c->w;
+	struct accept_mail *gone = mail_new(MAIL_CLIENT_GONE, sizeof(*gone));
+
+	while (c->streams != NULL)
+		stream_end(c->streams, why);
+	gone->fd = -1;
+	gone->client = c->id;
+	gone->peer = c->peer;
+	worker_report(w, &gone->mail);
+	table_del(w->clients, &c->id, sizeof(c->id));
+	free(c);
+	worker_maybe_stop(w);
+}
+
+static void
+on_message(void *arg, struct conn *conn, const uint8_t *msg, size_t len)
+{
+	struct client *c = arg;
+	struct bytes_mail *m = mail_new(MAIL_REQUEST, sizeof(*m) + len);
+
+	m->worker = c->w->conf.index;
+	m->client = c->id;
+	m->peer = c->peer;
+	m->local = c->local;
+	m->len = len;
+	memcpy(m->bytes, msg, len);
+	conn_hold(conn);
+	if (++c->asked >= ASKED_MAX)
+		conn_pause(conn);
+	worker_report(c->w, &m->mail);
+}
+
+static void
+on_drained(void *arg, struct conn *conn)
+{
+	(void)conn;
+	pump(arg);
+}
+
+static void
+on_closed(void *arg, struct conn *conn, const struct zr_err *why)
+{
+	(void)conn;
+	client_free(arg, why);
+}
+
+static const struct conn_ops ops = {
+    .message = on_message,
+    .drained = on_drained,
+    .closed = on_closed,
+};
+
+void
+client_start(struct worker *w, struct accept_mail *m)
+{
+	struct client *c = zr_xcalloc(1, sizeof(*c));
+	struct conn_spec spec = {
+	    .base = w->base,
+	    .ops = &ops,
+	    .arg = c,
+	    .idle_us = m->idle_us,
+	    .message_us = MESSAGE_US,
+	    .stall_us = STALL_US,
+	    .low_mark = OUT_LOW,
+	    .high_mark = 2 * OUT_HIGH,
+	};
+
+	c->w = w;
+	c->id = m->client;
+	c->peer = m->peer;
+	c->local = m->local;
+	table_put(w->clients, &c->id, sizeof(c->id), c);
+	c->conn = conn_open_fd(&spec, m->fd, &m->peer, &m->local);
+	m->fd = -1;
+	mail_free(&m->mail);
+	if (c->conn == NULL || w->stopping)
+		client_close(c);
+}
+
+void
+client_reply(struct worker *w, struct bytes_mail *m)
+{
+	struct client *c = table_get(w->clients, &m->client, sizeof(m->client));
+
+	if (c != NULL) {
+		c->asked--;
+		if (m->len > 0)
+			conn_send(c->conn, m->bytes, m->len, NULL, 0);
+		conn_resume(c->conn);
+		conn_unhold(c->conn);
+		if (m->close)
+			conn_finish(c->conn);
+	}
+	mail_free(&m->mail);
+}
+
+void
+client_close(struct client *c)
+{
+	struct zr_err e;
+
+	zr_fail(&e, ZR_CLOSED, "we closed the connection");
+	conn_close(c->conn);
+	c->conn = NULL;
+	client_free(c, &e);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One job of a worker; private to job.c and its tests. */
+#pragma once
+
+#include "app/load.h"
+#include "app/worker_p.h"
+#include "base/clock.h"
+
+enum job_phase {
+	JOB_ASK,       /* connecting, asking, receiving */
+	JOB_LOAD,      /* everything is here: load_step() */
+	JOB_LOAD_WAIT, /* load_step() wants the store to be quiet */
+	JOB_SETTLE,    /* loaded: the store has something to answer still */
+	JOB_CLEAN,     /* thrown away: the same; then `next` */
+	JOB_REPORT
+};
+
+struct job {
+	struct worker *w;
+	struct job_mail *m; /* owned */
+	enum job_phase phase, next;
+	enum xfrin_kind kind; /* being asked for */
+	bool plain;	      /* without EDNS */
+	bool fresh;	      /* no idle connection */
+	bool reused;	      /* the query went out on a connection that had been idle */
+	bool asked;	      /* something was asked on this connection */
+	bool heard;	      /* a message came for the present query */
+	bool connected;
+	uint16_t qid;
+	unsigned strays;
+	struct pconn *pc;
+	struct xfrin *x;
+	struct fullload *full;
+	struct diffload *diff;
+	struct stager stager;
+	struct load_env env;
+	struct load_result result;
+	struct event *tick, *kick;
+	struct zr_now started;
+	int64_t last_us; /* last message, monotonic */
+	int64_t window_us;
+	uint64_t window_octets;
+	enum job_outcome outcome;
+	struct zr_err err;
+	bool ixfr_failed;
+	enum zr_code ixfr_code;
+	char ixfr_text[ZR_ERR_TEXT];
+	uint8_t *answer;
+	size_t answer_len;
+};

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "app/json.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/serial.h"
+#include "wire/name.h"
+
+static const char *const face_names[] = {"current", "behind", "expired", "never"};
+_Static_assert(sizeof(face_names) / sizeof(face_names[0]) == ZONE_FACE_COUNT, "a name for each");
+
+/* ---- pieces: every function writes `,"key":value` ---- */
+
+static void
+str(struct buf *b, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_fmt(b, ",\"%s\":", key);
+	buf_json(b, value);
+}
+
+static void
+num(struct buf *b, const char *key, uint64_t v)
+{
+	buf_fmt(b, ",\"%s\":%llu", key, (unsigned long long)v);
+}
+
+static void
+wall(struct buf *b, const char *key, struct zr_wall t)
+{
+	if (t.us != 0)
+		buf_fmt(b, ",\"%s\":%lld", key, (long long)t.us);
+}
+
+static void
+mono(struct buf *b, const char *key, int64_t us, const struct agent *a)
+{
+	if (us != 0)
+		wall(b, key, zone_wall(us, a->now));
+}
+
+static void
+open_object(struct buf *b, const char *kind)
+{
+	buf_fmt(b, "{\"kind\":\"%s\"", kind);
+}
+
+/* ---- the daemon ---- */
+
+static uint64_t
+resident(void)
+{
+	unsigned long long size, pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%llu %llu", &size, &pages) != 2)
+		pages = 0;
+	fclose(f);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void
+listen_list(struct buf *b, const struct agent *a)
+{
+	const struct listener *l;
+	char text[ADDR_TEXT_MAX];
+	const char *sep = "";
+
+	buf_str(b, ",\"listen\":[");
+	for (l = a->listeners; l != NULL; l = l->next) {
+		buf_str(b, sep);
+		buf_json(b, addr_text(&l->addr, text));
+		sep = ",";
+	}
+	buf_str(b, "]");
+}
+
+void
+json_daemon(struct buf *b, const struct agent *a)
+{
+	unsigned queued = 0;
+
+	for (unsigned i = 0; i < SCHED_WHAT_COUNT; i++)
+		queued += a->sched.queued[i];
+	open_object(b, "daemon");
+	str(b, "version", a->opt.version);
+	num(b, "pid", (uint64_t)getpid());
+	wall(b, "started_at", a->started.wall);
+	wall(b, "now_at", a->now.wall);
+	str(b, "config", a->opt.config_path);
+	str(b, "database", a->database);
+	listen_list(b, a);
+	num(b, "workers", a->worker_count);
+	num(b, "zones", table_count(a->zones));
+	str(b, "log_level",
+	    log_enabled(LOG_LVL_DEBUG)	? "debug"
+	    : log_enabled(LOG_LVL_INFO) ? "info"
+	    : log_enabled(LOG_LVL_WARN) ? "warn"
+					: "error");
+	num(b, "rss", resident());
+	num(b, "tcp_in", table_count(a->clients));
+	num(b, "tcp_out", table_count(a->jobs));
+	num(b, "transfers_in", a->sched.running[SCHED_TRANSFER] + a->sched.running[SCHED_FORCED]);
+	num(b, "transfers_out", table_count(a->streams));
+	num(b, "queued", queued);
+	num(b, "outbox", a->outbox);
+	num(b, "notifies_in", a->stats.notify_in);
+	num(b, "notifies_refused", a->stats.notify_refused);
+	num(b, "notifies_out", a->stats.notify_out);
+	num(b, "checks", a->stats.checks);
+	num(b, "commits", a->stats.commits);
+	buf_str(b, "}");
+}
+
+void
+json_state(struct buf *b, enum zone_face face, unsigned zones)
+{
+	open_object(b, "state");
+	str(b, "state", face_names[face]);
+	num(b, "zones", zones);
+	buf_str(b, "}");
+}
+
+/* ---- zones ---- */
+
+enum zone_face
+json_face(const struct entry *en)
+{
+	if (en->z.data == ZONE_EMPTY)
+		return ZONE_FACE_NEVER;
+	if (en->z.data == ZONE_EXPIRED)
+		return ZONE_FACE_EXPIRED;
+	return en->z.failures > 0 ? ZONE_FACE_BEHIND : ZONE_FACE_CURRENT;
+}
+
+bool
+json_is_idle(const struct entry *en)
+{
+	return en->z.state == ZONE_IDLE;
+}
+
+static const char *
+activity(const struct entry *en)
+{
+	switch ((enum zone_state)en->z.state) {
+	case ZONE_QUEUED:
+		return "queued";
+	case ZONE_PROBING:
+		return "checking";
+	case ZONE_FETCHING:
+		return "transferring";
+	case ZONE_STORING:
+		return "committing";
+	case ZONE_HELD:
+		return "held";
+	default:
+		return en->z.failures > 0 ? "held" : "idle";
+	}
+}
+
+static void
+work(struct buf *b, const struct entry *en)
+{
+	const struct zone *z = &en->z;
+	const struct primary *p;
+	char text[ADDR_TEXT_MAX];
+
+	if (z->state == ZONE_QUEUED)
+		str(b, "lane", sched_lane_names[z->sched.lane]);
+	if ((z->state != ZONE_PROBING && z->state != ZONE_FETCHING) ||
+	    z->primary >= z->policy->primary_count)
+		return;
+	p = z->policy->primaries[z->primary];
+	str(b, "primary", ((const struct config_primary *)p->app)->name);
+	if (z->address < p->address_count)
+		str(b, "address", addr_text(&p->address[z->address].addr, text));
+	if (z->state == ZONE_PROBING) {
+		str(b, "transfer", "SOA");
+		return;
+	}
+	str(b, "transfer", en->fetch.fetch.ixfr ? "IXFR" : "AXFR");
+	wall(b, "transfer_at", en->job_started);
+	num(b, "records", en->progress_records);
+	num(b, "octets", en->progress_octets);
+}
+
+void
+json_zone(struct buf *b, const struct entry *en)
+{
+	const struct zone *z = &en->z;
+	const struct agent *a = en->agent;
+	char name[NAME_TEXT_MAX];
+
+	open_object(b, "zone");
+	str(b, "name", name_show(en->name, name));
+	str(b, "state", face_names[json_face(en)]);
+	str(b, "activity", activity(en));
+	work(b, en);
+	str(b, "pending", zone_pending_names[zone_owed(z)]);
+	if (z->data != ZONE_EMPTY)
+		num(b, "serial", z->serial);
+	num(b, "version", (uint64_t)en->version);
+	mono(b, "refresh_at", z->refresh_us, a);
+	mono(b, "expire_at", z->expire_us, a);
+	mono(b, "next_at", z->armed_us, a);
+	num(b, "failures", z->failures);
+	if (z->failures > 0) {
+		str(b, "error", en->error);
+		str(b, "error_code", zr_code_name((enum zr_code)z->code));
+	}
+	buf_str(b, "}");
+}
+
+/* ---- peers ---- */
+
+void
+json_primary(struct buf *b, const struct agent *a, const struct primary *p, unsigned address)
+{
+	const struct primary_address *pa = &p->address[address];
+	char text[ADDR_TEXT_MAX];
+	unsigned running = 0, queued = 0;
+
+	for (unsigned i = 0; i < SCHED_WHAT_COUNT; i++) {
+		running += p->peer.line[i].running;
+		queued += p->peer.line[i].queued;
+	}
+	open_object(b, "primary");
+	str(b, "name", ((const struct config_primary *)p->app)->name);
+	str(b, "address", addr_text(&pa->addr, text));
+	num(b, "failures", pa->failures);
+	if (pa->hold_us > a->now.mono.us)
+		mono(b, "held_until_at", pa->hold_us, a);
+	num(b, "transfers", running);
+	num(b, "queued", queued);
+	buf_str(b, "}");
+}
+
+void
+json_downstream(struct buf *b, const struct agent *a, const struct config_downstream *d)
+{
+	const struct stream *s;
+	const struct entry *en;
+	const struct owed *o;
+	unsigned transfers = 0, outbox = 0, inflight = 0;
+	size_t pos = 0;
+	char text[ADDR_TEXT_MAX];
+
+	while ((s = table_next(a->streams, &pos)) != NULL)
+		transfers += strcmp(s->downstream, d->name) == 0;
+	pos = 0;
+	while (a->outbox > 0 && (en = table_next(a->zones, &pos)) != NULL) {
+		for (o = en->owed; o != NULL; o = o->next) {
+			if (strcmp(o->downstream, d->name) != 0)
+				continue;
+			outbox++;
+			inflight += o->o.state == NOTIFYOUT_SENT;
+		}
+	}
+	open_object(b, "downstream");
+	str(b, "name", d->name);
+	if (d->address.n > 0)
+		str(b, "address", addr_text(&d->address.v[0], text));
+	num(b, "outbox", outbox);
+	num(b, "inflight", inflight);
+	num(b, "transfers", transfers);
+	buf_str(b, "}");
+}
+
+void
+json_owed(struct buf *b, const struct owed *o)
+{
+	char text[ADDR_TEXT_MAX];
+
+	open_object(b, "downstream");
+	str(b, "name", o->downstream);
+	str(b, "address", addr_text(&o->target, text));
+	num(b, "outbox", 1);
+	num(b, "inflight", o->o.state == NOTIFYOUT_SENT);
+	num(b, "serial", o->o.serial);
+	num(b, "tries", o->o.tries);
+	mono(b, "next_at", o->o.at_us, o->agent);
+	buf_str(b, "}");
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Live facts as JSON objects, one per call; keys as in ctl/ctl.h. */
+#pragma once
+
+#include "app/agent_p.h"
+
+enum zone_face {
+	ZONE_FACE_CURRENT,
+	ZONE_FACE_BEHIND,
+	ZONE_FACE_EXPIRED,
+	ZONE_FACE_NEVER,
+	ZONE_FACE_COUNT
+};
+
+enum zone_face json_face(const struct entry *en);
+bool json_is_idle(const struct entry *en);
+
+void json_daemon(struct buf *b, const struct agent *a);
+void json_state(struct buf *b, enum zone_face face, unsigned zones);
+void json_zone(struct buf *b, const struct entry *en);
+void json_primary(struct buf *b, const struct agent *a, const struct primary *p, unsigned address);
+void json_downstream(struct buf *b, const struct agent *a, const struct config_downstream *d);
+void json_owed(struct buf *b, const struct owed *o);

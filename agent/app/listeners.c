@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Listening sockets, and the count of the connections that came through them. */
+#include <ifaddrs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app/agent_p.h"
+#include "base/mem.h"
+
+#define BACKLOG 512
+#define RECORD_KEY_MAX sizeof(struct zr_addr)
+
+/* One accepted connection. */
+struct client_rec {
+	uint64_t id;
+	struct zr_addr ip; /* as the limiter sees it */
+};
+
+/* Connections of one source. */
+struct client_ip {
+	struct zr_addr ip;
+	unsigned n;
+};
+
+/* ---- connections ---- */
+
+static struct client_ip *
+ip_get(struct agent *a, const struct zr_addr *ip, bool make)
+{
+	struct client_ip *c = table_get(a->client_ips, ip, RECORD_KEY_MAX);
+
+	if (c != NULL || !make)
+		return c;
+	c = zr_xcalloc(1, sizeof(*c));
+	c->ip = *ip;
+	table_put(a->client_ips, &c->ip, RECORD_KEY_MAX, c);
+	return c;
+}
+
+/* Peers of the configuration are never turned away before strangers are (TB-05, TB-06). */
+static bool
+too_many(struct agent *a, const struct zr_addr *peer, unsigned of_ip)
+{
+	const struct config_server *s = &a->cfg->server;
+
+	if (acl_known(a->primary_acl, peer) || acl_known(a->downstream_acl, peer))
+		return table_count(a->clients) >= 8 * (size_t)s->tcp_clients;
+	return table_count(a->clients) >= s->tcp_clients || of_ip >= s->tcp_per_client;
+}
+
+void
+clients_accept(void *arg, int fd, const struct zr_addr *peer, const struct zr_addr *local)
+{
+	struct listener *l = arg;
+	struct agent *a = l->agent;
+	struct zr_addr ip = addr_client(peer);
+	struct client_ip *of_ip = ip_get(a, &ip, false);
+	struct client_rec *r;
+	struct accept_mail *m;
+
+	if (a->stopping || too_many(a, peer, of_ip == NULL ? 0 : of_ip->n)) {
+		close(fd);
+		return;
+	}
+	r = zr_xcalloc(1, sizeof(*r));
+	r->id = agent_number(a);
+	r->ip = ip;
+	ip_get(a, &ip, true)->n++;
+	table_put(a->clients, &r->id, sizeof(r->id), r);
+	m = mail_new(MAIL_ACCEPT, sizeof(*m));
+	m->fd = fd;
+	m->client = r->id;
+	m->peer = *peer;
+	m->local = *local;
+	m->idle_us = a->cfg->server.tcp_idle_us;
+	worker_post(a->workers[a->next_worker++ % a->worker_count], &m->mail);
+}
+
+void
+clients_gone(struct agent *a, const struct accept_mail *m)
+{
+	struct client_rec *r = table_del(a->clients, &m->client, sizeof(m->client));
+	struct client_ip *c;
+
+	if (r == NULL)
+		return;
+	c = ip_get(a, &r->ip, false);
+	if (c != NULL && --c->n == 0) {
+		table_del(a->client_ips, &c->ip, RECORD_KEY_MAX);
+		free(c);
+	}
+	free(r);
+}
+
+/* ---- sockets ---- */
+
+static void
+on_udp(void *arg, const uint8_t *data, size_t len, const struct zr_addr *from,
+    const struct udp_local *local)
+{
+	answer_udp(arg, data, len, from, local);
+}
+
+static void
+listener_free(struct listener *l)
+{
+	if (l->udp != NULL)
+		udp_close(l->udp);
+	if (l->tcp != NULL)
+		listen_close(l->tcp);
+	free(l);
+}
+
+static struct listener *
+listener_new(struct agent *a, const struct zr_addr *addr, struct zr_err *e)
+{
+	struct listener *l = zr_xcalloc(1, sizeof(*l));
+	char text[ADDR_TEXT_MAX];
+
+	l->agent = a;
+	l->id = ++a->next_listener;
+	l->addr = *addr;
+	l->udp = udp_open(a->base, addr, on_udp, l, e);
+	if (l->udp != NULL)
+		l->tcp = listen_open(a->base, addr, BACKLOG, clients_accept, l, e);
+	if (l->tcp == NULL) {
+		zr_fail_in(e, "cannot listen on %s", addr_text(addr, text));
+		listener_free(l);
+		return NULL;
+	}
+	log_event(LOG_LVL_INFO, "listening", LS("address", addr_text(addr, text)));
+	return l;
+}
+
+static bool
+wanted(const struct agent *a, const struct zr_addr *addr)
+{
+	const struct config_addrs *w = &a->cfg->server.listen;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (addr_equal(&w->v[i], addr))
+			return true;
+	return false;
+}
+
+static bool
+listening(const struct agent *a, const struct zr_addr *addr)
+{
+	const struct listener *l;
+
+	for (l = a->listeners; l != NULL; l = l->next)
+		if (addr_equal(&l->addr, addr))
+			return true;
+	return false;
+}
+
+int
+listeners_open(struct agent *a, struct zr_err *e)
+{
+	const struct config_addrs *w = &a->cfg->server.listen;
+	struct listener **p = &a->listeners, *l;
+	int rc = 0;
+
+	while ((l = *p) != NULL) {
+		if (wanted(a, &l->addr)) {
+			p = &l->next;
+			continue;
+		}
+		*p = l->next;
+		listener_free(l);
+	}
+	for (size_t i = 0; i < w->n; i++) {
+		if (listening(a, &w->v[i]))
+			continue;
+		l = listener_new(a, &w->v[i], e);
+		if (l == NULL) {
+			rc = -1;
+			continue;
+		}
+		l->next = a->listeners;
+		a->listeners = l;
+	}
+	return rc;
+}
+
+void
+listeners_close(struct agent *a)
+{
+	struct listener *l;
+
+	while ((l = a->listeners) != NULL) {
+		a->listeners = l->next;
+		listener_free(l);
+	}
+}
+
+static bool
+on_interface(const struct zr_addr *addr)
+{
+	struct ifaddrs *all, *i;
+	struct zr_addr mine;
+	bool found = false;
+
+	if (getifaddrs(&all) != 0)
+		return false;
+	for (i = all; i != NULL && !found; i = i->ifa_next)
+		found = i->ifa_addr != NULL && addr_from_sockaddr(i->ifa_addr, &mine) &&
+			addr_ip_equal(&mine, addr);
+	freeifaddrs(all);
+	return found;
+}
+
+/* Would a message to this address reach ourselves (PL-04, D-3e)? */
+bool
+agent_own_address(const struct agent *a, const struct zr_addr *addr)
+{
+	const struct config_addrs *w = &a->cfg->server.listen;
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct zr_addr *mine = &w->v[i];
+
+		if (mine->family != addr->family || mine->port != addr->port)
+			continue;
+		if (addr_ip_equal(mine, addr))
+			return true;
+		if (addr_is_any(mine) && on_interface(addr))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "app/mail.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+void *
+mail_new(enum mail_type type, size_t size)
+{
+	struct mail *m = zr_xcalloc(1, size);
+
+	m->type = (int)type;
+	return m;
+}
+
+static void
+job_clear(struct job_mail *m)
+{
+	free(m->query);
+	free(m->soa);
+}
+
+static void
+job_done_clear(struct job_done_mail *m)
+{
+	free(m->answer);
+	free(m->soa);
+	free(m->soa_owner);
+	if (m->batch != NULL)
+		stage_batch_free(m->batch);
+}
+
+void
+mail_free(struct mail *m)
+{
+	if (m == NULL)
+		return;
+	switch (m->type) {
+	case STORE_DONE:
+		store_order_free(ZR_CONTAINER(m, struct store_order, mail));
+		return;
+	case MAIL_JOB:
+		job_clear((struct job_mail *)(void *)m);
+		break;
+	case MAIL_JOB_DONE:
+		job_done_clear((struct job_done_mail *)(void *)m);
+		break;
+	case MAIL_ACCEPT:
+		if (((struct accept_mail *)(void *)m)->fd >= 0)
+			close(((struct accept_mail *)(void *)m)->fd);
+		break;
+	case MAIL_STREAM:
+		free(((struct stream_mail *)(void *)m)->soa);
+		break;
+	default:
+		break;
+	}
+	free(m);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/agent.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "config/config.h"
+
+#define EXIT_CONFIG 2
+
+static void
+usage(FILE *f)
+{
+	fputs("usage: zonerelayd [-dfnVv] [-c file]\n"
+	      "  -c file  configuration (default " ZR_SYSCONFDIR "/zonerelay/zonerelay.yaml)\n"
+	      "  -n       check the configuration and exit; -nv also prints it with its defaults\n"
+	      "  -d       log at level debug\n"
+	      "  -f       stay in the foreground (always so)\n"
+	      "  -V       print the version and exit\n",
+	    f);
+}
+
+static void
+on_problem(void *arg, bool error, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "%s%s\n", error ? "" : "warning: ", text);
+}
+
+struct options {
+	const char *path;
+	bool check, verbose, debug;
+};
+
+/* -1: go on; else exit with this. */
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "c:dfhnVv")) != -1) {
+		switch (c) {
+		case 'c':
+			o->path = optarg;
+			break;
+		case 'd':
+			o->debug = true;
+			break;
+		case 'f':
+			break;
+		case 'n':
+			o->check = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'V':
+			puts(PACKAGE_STRING);
+			return EXIT_SUCCESS;
+		case 'h':
+			usage(stdout);
+			return EXIT_SUCCESS;
+		default:
+			usage(stderr);
+			return EXIT_CONFIG;
+		}
+	}
+	if (optind != argc) {
+		usage(stderr);
+		return EXIT_CONFIG;
+	}
+	return -1;
+}
+
+static int
+check_only(struct config *c, const struct config_report *r, bool print)
+{
+	struct buf b = BUF_INIT;
+
+	if (print) {
+		config_print(c, &b);
+		fwrite(b.data, 1, b.len, stdout);
+		buf_clear(&b);
+	} else {
+		printf("%zu zones, %zu primaries, %zu downstreams, %u warnings\n", c->zone_count,
+		    c->primary_count, c->downstream_count, r->warnings);
+	}
+	config_free(c);
+	return EXIT_SUCCESS;
+}
+
+/* For tests: makes the time between a version's arrival and its commit visible. */
+static unsigned
+slow_commits(void)
+{
+	const char *text = getenv("ZONERELAY_TEST_SLOW_COMMIT_MS");
+	uint64_t ms;
+
+	return text != NULL && parse_u64(text, &ms) && ms < 60000 ? (unsigned)ms : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.path = ZR_SYSCONFDIR "/zonerelay/zonerelay.yaml"};
+	struct config_report report = {.line = on_problem};
+	struct agent_options ao;
+	struct config *c;
+	struct agent *a;
+	struct zr_err e;
+	int rc = parse_options(argc, argv, &o);
+
+	if (rc >= 0)
+		return rc;
+	signal(SIGPIPE, SIG_IGN);
+	c = config_load(o.path, &report);
+	if (c == NULL) {
+		fprintf(stderr, "zonerelayd: %u error%s in the configuration, nothing started\n",
+		    report.errors, report.errors == 1 ? "" : "s");
+		return EXIT_CONFIG;
+	}
+	if (o.check)
+		return check_only(c, &report, o.verbose);
+	log_open(o.debug ? LOG_LVL_DEBUG : c->log.level, c->log.format, c->log.dest);
+	log_event(LOG_LVL_INFO, "starting", LS("version", PACKAGE_VERSION), LS("config", o.path),
+	    LU("zones", c->zone_count));
+	ao = (struct agent_options){.config_path = o.path,
+	    .version = PACKAGE_VERSION,
+	    .debug = o.debug,
+	    .store_slow_ms = slow_commits()};
+	a = agent_new(&ao, c, &e);
+	if (a == NULL) {
+		log_event(LOG_LVL_ERROR, "start-failed", LS("reason", e.text));
+		fprintf(stderr, "zonerelayd: %s\n", e.text);
+		return EXIT_FAILURE;
+	}
+	agent_run(a);
+	agent_free(a);
+	log_event(LOG_LVL_INFO, "stopped");
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * NOTIFY out.  Rows of the outbox are written with the commit; here they are sent, repeated,
+ * answered and struck off.  What a target was last known to do is told to the store.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/agent_p.h"
+#include "base/mem.h"
+#include "wire/name.h"
+#include "wire/query.h"
+
+static const struct config_downstream *
+downstream_conf(const struct entry *en, const char *name)
+{
+	const struct config_policy *p = entry_config(en);
+
+	for (size_t i = 0; i < p->downstream_count; i++)
+		if (strcmp(p->downstreams[i]->name, name) == 0)
+			return p->downstreams[i];
+	return NULL;
+}
+
+struct store_notify *
+outbox_rows(struct entry *en, uint16_t qtype, uint32_t serial, const char *only, size_t *count)
+{
+	struct agent *a = en->agent;
+	const struct config_policy *p = entry_config(en);
+	struct store_notify *v;
+	size_t n = 0;
+
+	*count = 0;
+	for (size_t i = 0; i < p->downstream_count; i++)
+		n += p->downstreams[i]->address.n;
+	v = zr_xcalloc(n + 1, sizeof(*v));
+	for (size_t i = 0; i < p->downstream_count; i++) {
+		const struct config_downstream *d = p->downstreams[i];
+
+		if (!d->notify || (only != NULL && strcmp(only, d->name) != 0))
+			continue;
+		for (size_t k = 0; k < d->address.n; k++) {
+			struct store_notify *r = &v[*count];
+
+			if (agent_own_address(a, &d->address.v[k]))
+				continue; /* PL-04 */
+			r->zone_id = en->z.id;
+			snprintf(r->downstream, sizeof(r->downstream), "%s", d->name);
+			r->target = d->address.v[k];
+			r->qtype = qtype;
+			r->serial = serial;
+			r->not_before = a->now.wall;
+			if (p->splay_us > 0)
+				r->not_before.us +=
+				    (int64_t)rng_below(&a->rng, (uint64_t)p->splay_us);
+			++*count;
+		}
+	}
+	return v;
+}
+
+/* ---- one owed NOTIFY ---- */
+
+static void
+stop_sending(struct owed *o)
+{
+	udpq_cancel(o->query);
+	o->query = NULL;
+	if (o->job != 0)
+		job_forget(o->agent, o->job);
+	o->job = 0;
+}
+
+static void
+owed_free(struct owed *o)
+{
+	struct owed **p = &o->entry->owed;
+
+	while (*p != o)
+		p = &(*p)->next;
+	*p = o->next;
+	stop_sending(o);
+	heap_del(&o->agent->owed_timers, &o->timer);
+	o->agent->outbox--;
+	free(o);
+}
+
+static void
+peer_event(struct owed *o, enum peer_event ev, enum zr_code code, const char *text)
+{
+	struct store_order *so = store_order_new(STORE_PEER_SEEN, o->entry->z.id);
+	struct store_peer *p = &so->peer;
+
+	p->event = ev;
+	snprintf(p->name, sizeof(p->name), "%s", o->downstream);
+	p->addr = o->target;
+	p->serial = o->o.serial;
+	p->version = o->entry->version;
+	p->at = o->agent->now.wall;
+	p->code = code;
+	snprintf(p->text, sizeof(p->text), "%s", text);
+	agent_store(o->agent, so, false);
+}
+
+static void
+store_row(struct owed *o, bool remove)
+{
+	struct store_order *so = store_order_new(STORE_OUTBOX_SET, o->entry->z.id);
+	struct store_notify *r = &so->notify.row;
+
+	so->notify.remove = remove;
+	r->id = o->row;
+	r->zone_id = o->entry->z.id;
+	snprintf(r->downstream, sizeof(r->downstream), "%s", o->downstream);
+	r->target = o->target;
+	r->qtype = o->o.kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA;
+	r->serial = o->o.serial;
+	r->tries = o->o.tries;
+	r->not_before = zone_wall(o->o.at_us, o->agent->now);
+	agent_store(o->agent, so, false);
+}
+
+static void
+log_owed(const struct owed *o, enum log_level level, const char *event, const char *reason)
+{
+	char name[NAME_TEXT_MAX], at[ADDR_TEXT_MAX];
+
+	if (!log_enabled(level))
+		return;
+	log_event(level, event, LS("zone", name_show(o->entry->name, name)),
+	    LS("downstream", o->downstream), LS("address", addr_text(&o->target, at)),
+	    LU("serial", o->o.serial), LU("tries", o->o.tries), LS("reason", reason));
+}
+
+static void ended(struct owed *o, const char *why);
+static void send_now(struct owed *o);
+
+static void
+step(struct owed *o, enum notifyout_event ev, const struct notifyout_arg *arg, const char *why)
+{
+	struct agent *a = o->agent;
+	struct notifyout_rate *rate = o->late ? &a->late_rate : &a->notify_rate;
+
+	switch (notifyout_step(&o->o, ev, arg, &o->policy, rate, a->now.mono)) {
+	case NOTIFYOUT_NOTHING:
+		break;
+	case NOTIFYOUT_SEND:
+		send_now(o);
+		break;
+	case NOTIFYOUT_SAVE:
+		stop_sending(o);
+		log_owed(o, LOG_LVL_WARN, "notify-unanswered", why);
+		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_TIMEOUT,
+		    "no answer to NOTIFY; it is tried again");
+		store_row(o, false);
+		break;
+	case NOTIFYOUT_END:
+		ended(o, why);
+		return;
+	}
+	if (o->o.at_us != 0)
+		heap_set(&a->owed_timers, &o->timer, o->o.at_us);
+	else
+		heap_del(&a->owed_timers, &o->timer);
+}
+
+static void
+ended(struct owed *o, const char *why)
+{
+	switch ((enum notifyout_result)o->o.result) {
+	case NOTIFYOUT_ACKED:
+		log_owed(o, LOG_LVL_INFO, "notify-acked", NULL);
+		peer_event(o, PEER_DOWNSTREAM_ACKED, ZR_OK, "");
+		break;
+	case NOTIFYOUT_FETCHED:
+		log_owed(o, LOG_LVL_DEBUG, "notify-needless", "it has fetched this serial");
+		break;
+	case NOTIFYOUT_UNSUPPORTED:
+		log_owed(o, LOG_LVL_WARN, "notify-unsupported", why);
+		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_NOTIMP, why != NULL ? why : "unsupported");
+		break;
+	case NOTIFYOUT_REFUSED:
+		log_owed(o, LOG_LVL_WARN, "notify-refused", why);
+		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_REFUSED, why != NULL ? why : "refused");
+		break;
+	default:
+		log_owed(o, LOG_LVL_ERROR, "notify-given-up", why);
+		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_TIMEOUT, "never answered; given up");
+		break;
+	}
+	store_row(o, true);
+	owed_free(o);
+}
+
+static bool
+take_answer(struct owed *o, const uint8_t *data, size_t len, bool tcp)
+{
+	struct notifyout_arg arg = {0};
+	struct zr_err e;
+	struct msg m;
+	char why[64];
+
+	if (msg_parse(&m, data, len, MSG_FULL, &e) != 0 && m.len == 0)
+		return false;
+	if (!notifyout_match(&o->o, &m, o->entry->name)) {
+		if (tcp && m.ancount > 0)
+			step(o, NOTIFYOUT_EV_ZONE_DATA, NULL, "it answered with zone data");
+		return tcp;
+	}
+	arg.rcode = msg_rcode(&m);
+	snprintf(why, sizeof(why), "answer %s", rcode_text(arg.rcode));
+	step(o, NOTIFYOUT_EV_ANSWER, &arg, why);
+	return true;
+}
+
+static bool
+on_udp(void *arg, enum udpq_event ev, const uint8_t *data, size_t len, const struct zr_err *e)
+{
+	struct owed *o = arg;
+	struct agent *a = o->agent;
+	struct udpq_query *mine = o->query;
+
+	agent_touch(a);
+	switch (ev) {
+	case UDPQ_DATA:
+		o->query = NULL; /* it is dead if this is the answer */
+		if (take_answer(o, data, len, false)) {
+			agent_rearm(a);
+			return true;
+		}
+		o->query = mine;
+		return false;
+	case UDPQ_TIMEOUT:
+		o->query = NULL; /* the owed timer does the rest */
+		break;
+	case UDPQ_ERROR:
+		o->query = NULL;
+		step(o, NOTIFYOUT_EV_UNREACHABLE, NULL, e->text);
+		break;
+	}
+	agent_rearm(a);
+	return true;
+}
+
+static void
+on_tcp(struct agent *a, void *arg, struct job_done_mail **dp)
+{
+	struct owed *o = arg;
+	struct job_done_mail *d = *dp;
+
+	o->job = 0;
+	if (d->outcome == JOB_ANSWER)
+		take_answer(o, d->answer, d->answer_len, true);
+	else
+		step(o, NOTIFYOUT_EV_UNREACHABLE, NULL, d->err.text);
+	agent_rearm(a);
+}
+
+static void
+send_now(struct owed *o)
+{
+	struct agent *a = o->agent;
+	struct entry *en = o->entry;
+	struct buf b = BUF_INIT;
+	struct rr soa = entry_soa(en);
+	const struct zr_addr *source = o->source.family == 0 ? NULL : &o->source;
+	struct zr_err e;
+
+	stop_sending(o);
+	o->o.id = rand_id();
+	query_notify(&b, o->o.id, en->name, o->o.kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA,
+	    o->hint && en->soa != NULL ? &soa : NULL);
+	a->stats.notify_out++;
+	log_owed(o, LOG_LVL_INFO, "notify-sent", NULL);
+	if (o->policy.tcp)
+		o->job = job_query(
+		    a, &o->target, source, b.data, b.len, o->policy.tcp_timeout_us, on_tcp, o);
+	else
+		o->query = udpq_send(
+		    a->notifyq, &o->target, source, b.data, b.len, o->policy.cap_us, on_udp, o, &e);
+	buf_clear(&b);
+}
+
+void
+outbox_timer(struct owed *o)
+{
+	step(o, NOTIFYOUT_EV_TIMER, NULL, "no answer");
+}
+
+/* ---- rows ---- */
+
+static struct owed *
+find(struct entry *en, const char *downstream, const struct zr_addr *target)
+{
+	struct owed *o;
+
+	for (o = en->owed; o != NULL; o = o->next)
+		if (addr_equal(&o->target, target) && strcmp(o->downstream, downstream) == 0)
+			return o;
+	return NULL;
+}
+
+static void
+set_policy(struct owed *o, const struct config_downstream *d)
+{
+	const struct zr_addr *s = source_for(&o->target, &d->source4, &d->source6);
+	int64_t retry = (int64_t)o->entry->z.times.retry * ZR_US_PER_S;
+	int64_t expire = (int64_t)o->entry->z.times.expire * ZR_US_PER_S;
+
+	o->policy = notifyout_default;
+	o->policy.tcp = d->notify_transport == CONFIG_TCP;
+	if (retry >= 60 * ZR_US_PER_S && retry < o->policy.owed_us)
+		o->policy.owed_us = retry;
+	if (expire > 0)
+		o->policy.give_up_us = expire;
+	o->hint = d->notify_hint;
+	o->source = s != NULL ? *s : (struct zr_addr){0};
+}
+
+static struct zr_mono
+mono_of(struct agent *a, struct zr_wall t)
+{
+	int64_t ahead = t.us - a->now.wall.us;
+
+	/* A row from before a clock jump must not wait for years. */
+	if (t.us == 0 || ahead < 0 || ahead > 24 * 3600 * ZR_US_PER_S)
+		ahead = 0;
+	return (struct zr_mono){a->now.mono.us + ahead};
+}
+
+static void
+owe(struct entry *en, const struct store_notify *r, const struct config_downstream *d, bool late)
+{
+	struct agent *a = en->agent;
+	struct owed *o = find(en, r->downstream, &r->target);
+	enum notifyout_kind kind = r->qtype == TYPE_AXFR ? NOTIFYOUT_AXFR : NOTIFYOUT_SOA;
+	struct notifyout_arg arg = {
+	    .kind = kind, .serial = r->serial, .not_before = mono_of(a, r->not_before)};
+
+	if (o != NULL) {
+		o->row = r->id;
+		o->late = late;
+		set_policy(o, d);
+		step(o, NOTIFYOUT_EV_NEWER, &arg, NULL);
+		return;
+	}
+	o = zr_xcalloc(1, sizeof(*o));
+	o->agent = a;
+	o->entry = en;
+	o->row = r->id;
+	o->downstream = agent_intern(a, r->downstream);
+	o->target = r->target;
+	o->late = late;
+	set_policy(o, d);
+	notifyout_init(&o->o, kind, r->serial, a->now.mono, arg.not_before, r->tries);
+	o->next = en->owed;
+	en->owed = o;
+	a->outbox++;
+	if (o->o.at_us <= a->now.mono.us)
+		step(o, NOTIFYOUT_EV_TIMER, NULL, NULL);
+	else
+		heap_set(&a->owed_timers, &o->timer, o->o.at_us);
+}
+
+void
+outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, bool late)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct store_notify *r = &rows[i];
+		const struct config_downstream *d = downstream_conf(en, r->downstream);
+		struct store_order *so;
+
+		if (d != NULL && d->notify) {
+			owe(en, r, d, late);
+			continue;
+		}
+		so = store_order_new(STORE_OUTBOX_SET, en->z.id);
+		so->notify.row = *r;
+		so->notify.remove = true;
+		agent_store(en->agent, so, false);
+	}
+	agent_rearm(en->agent);
+}
+
+void
+outbox_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
+    uint32_t serial, int64_t version)
+{
+	struct store_order *so = store_order_new(STORE_PEER_SEEN, en->z.id);
+	struct notifyout_arg arg = {.serial = serial};
+	struct owed *o, *next;
+
+	so->peer.event = PEER_DOWNSTREAM_FETCHED;
+	snprintf(so->peer.name, sizeof(so->peer.name), "%s", downstream);
+	so->peer.addr = *peer;
+	so->peer.serial = serial;
+	so->peer.version = version;
+	so->peer.at = en->agent->now.wall;
+	agent_store(en->agent, so, false);
+	for (o = en->owed; o != NULL; o = next) {
+		next = o->next;
+		if (strcmp(o->downstream, downstream) == 0 && addr_ip_equal(&o->target, peer))
+			step(o, NOTIFYOUT_EV_FETCHED, &arg, NULL);
+	}
+}
+
+void
+outbox_drop(struct entry *en)
+{
+	while (en->owed != NULL)
+		owed_free(en->owed);
+}
+
+/* After a reload: what is owed to somebody who is no downstream any more is struck off. */
+void
+outbox_reconfigure(struct entry *en)
+{
+	struct owed *o, *next;
+
+	for (o = en->owed; o != NULL; o = next) {
+		const struct config_downstream *d = downstream_conf(en, o->downstream);
+
+		next = o->next;
+		if (d != NULL && d->notify) {
+			set_policy(o, d);
+			continue;
+		}
+		store_row(o, true);
+		owed_free(o);
+	}
+}

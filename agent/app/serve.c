@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Queries from downstreams: SOA from memory, transfers by leave to a worker.  A stream pins its
+ * version: its segments are not swept before the stream has ended.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/agent_p.h"
+#include "base/mem.h"
+#include "core/xfrout.h"
+#include "core/xfrstream.h"
+#include "wire/name.h"
+#include "wire/query.h"
+
+struct asker {
+	bool known;				    /* some configured peer */
+	const struct config_downstream *downstream; /* of this zone; NULL: may not transfer */
+};
+
+static const struct config_downstream *
+downstream_of(struct agent *a, const struct entry *en, const struct zr_addr *from)
+{
+	const struct config_policy *p = entry_config(en);
+	struct acl_iter it;
+	uint32_t id;
+
+	acl_start(a->downstream_acl, from, &it);
+	while (acl_next(a->downstream_acl, &it, &id))
+		for (size_t i = 0; i < p->downstream_count; i++)
+			if (p->downstreams[i] == &a->cfg->downstreams[id])
+				return p->downstreams[i];
+	return NULL;
+}
+
+static bool
+known(struct agent *a, const struct zr_addr *from)
+{
+	return acl_known(a->downstream_acl, from) || acl_known(a->primary_acl, from);
+}
+
+static unsigned
+streams_of(struct agent *a, const struct zr_addr *peer)
+{
+	struct stream *s;
+	size_t pos = 0;
+	unsigned n = 0;
+
+	while ((s = table_next(a->streams, &pos)) != NULL)
+		n += addr_ip_equal(&s->peer, peer);
+	return n;
+}
+
+static bool
+busy(struct agent *a, const struct zr_addr *peer)
+{
+	const struct config_server *c = &a->cfg->server;
+
+	return a->stopping || table_count(a->streams) >= c->max_transfers_out ||
+	       streams_of(a, peer) >= c->max_transfers_out_per_downstream;
+}
+
+/* ---- answers ---- */
+
+static void
+send_reply(struct agent *a, const struct replyto *to, const struct msg *m, const struct reply *r)
+{
+	struct buf b = BUF_INIT;
+
+	query_reply(&b, m, r);
+	if (!b.bad && b.len > 0)
+		answer_send(a, to, b.data, b.len);
+	else if (to->tcp)
+		answer_send(a, to, NULL, 0);
+	buf_clear(&b);
+}
+
+struct udp_diff {
+	struct agent *agent;
+	struct entry *entry;
+	struct journal_pos pos;
+	struct buf piece;
+};
+
+static int
+pull_chunk(void *arg, struct xfrstream_piece *p, struct zr_err *e)
+{
+	struct udp_diff *u = arg;
+	uint32_t rrs;
+	int rc;
+
+	buf_reset(&u->piece);
+	rc = reader_journal_chunk(
+	    u->agent->reader, u->entry->z.id, u->entry->version, &u->pos, &u->piece, &rrs, e);
+	if (rc > 0)
+		*p = (struct xfrstream_piece){u->piece.data, u->piece.len, rrs};
+	return rc;
+}
+
+/* A difference that fits into one datagram, or else our SOA (I-20). */
+static void
+send_udp_diff(struct agent *a, struct entry *en, const struct replyto *to, const struct msg *m,
+    const struct xfrout *out)
+{
+	struct udp_diff u = {.agent = a, .entry = en};
+	struct rr soa = entry_soa(en);
+	struct xfrstream_spec spec = {
+	    .kind = XFRSTREAM_DIFF,
+	    .req = m,
+	    .soa = &soa,
+	    .keepalive = -1,
+	    .expire = out->expire,
+	    .expire_s = out->expire_s,
+	    .pull = pull_chunk,
+	    .arg = &u,
+	};
+	struct buf b = BUF_INIT;
+	struct zr_err e;
+	uint64_t octets;
+
+	if (reader_journal_find(
+		a->reader, en->z.id, out->from_serial, en->version, &u.pos, &octets, &e) == 1 &&
+	    octets <= out->max_octets && xfrstream_datagram(&spec, out->max_octets, &b, &e) == 1)
+		answer_send(a, to, b.data, b.len);
+	else
+		send_reply(a, to, m, &out->reply);
+	buf_clear(&u.piece);
+	buf_clear(&b);
+}
+
+static void
+start_stream(struct agent *a, struct entry *en, const struct config_downstream *d,
+    const struct replyto *to, const struct msg *m, const struct xfrout *out)
+{
+	struct stream_mail *sm = mail_new(MAIL_STREAM, sizeof(*sm) + m->len);
+	struct stream *s = zr_xcalloc(1, sizeof(*s));
+
+	sm->client = to->client;
+	sm->stream = agent_number(a);
+	sm->kind = out->action == XFROUT_FULL ? STREAM_FULL : STREAM_DIFF;
+	sm->zone_id = en->z.id;
+	sm->epoch = en->epoch;
+	sm->version = en->version;
+	sm->from_serial = out->from_serial;
+	sm->soa_ttl = en->soa_ttl;
+	sm->soa = zr_xmemdup(en->soa, en->soa_len);
+	sm->soa_len = en->soa_len;
+	memcpy(sm->zone, en->name, name_len(en->name));
+	sm->keepalive = out->keepalive;
+	sm->expire = out->expire;
+	sm->expire_s = out->expire_s;
+	sm->len = m->len;
+	memcpy(sm->bytes, m->data, m->len);
+
+	s->id = sm->stream;
+	s->entry = en;
+	s->version = en->version;
+	s->serial = en->z.serial;
+	s->has_from = out->action == XFROUT_DIFF;
+	s->from_serial = out->from_serial;
+	s->started = a->now;
+	s->peer = to->from;
+	s->downstream = agent_intern(a, d->name);
+	s->next = en->streams;
+	en->streams = s;
+	table_put(a->streams, &s->id, sizeof(s->id), s);
+	a->stats.streams++;
+	worker_post(a->workers[to->worker], &sm->mail);
+}
+
+static void
+log_refused(struct agent *a, const struct replyto *to, const struct msg *m, const char *why)
+{
+	char name[NAME_TEXT_MAX], from[ADDR_TEXT_MAX], type[16];
+	uint64_t more;
+
+	if (!log_limit_pass(&a->stranger_log, a->now.mono.us, &more))
+		return;
+	log_event(LOG_LVL_INFO, "query-refused", LS("from", addr_text(&to->from, from)),
+	    LS("zone", m->has_question ? name_show(m->qname, name) : NULL),
+	    LS("qtype", m->has_question ? rr_type_text(m->qtype, type) : NULL), LS("reason", why),
+	    LU("left_out", more));
+}
+
+/* Came for the version it was told of, or is current at it already. */
+static void
+note_current(struct entry *en, const struct config_downstream *d, const struct replyto *to,
+    const struct msg *m, const struct xfrout *out)
+{
+	if (d == NULL || m->qtype != TYPE_IXFR || out->action != XFROUT_REPLY ||
+	    out->reply.rcode != RCODE_NOERROR)
+		return;
+	outbox_fetched(en, d->name, &to->from, en->z.serial, en->version);
+}
+
+static void
+fill_zone(
+    const struct entry *en, struct agent *a, const struct rr *soa, bool may, struct xfrout_zone *z)
+{
+	*z = (struct xfrout_zone){
+	    .may_transfer = may,
+	    .loaded = en->z.data != ZONE_EMPTY && en->soa != NULL,
+	    .expired = en->z.data == ZONE_EXPIRED,
+	    .serial = en->z.serial,
+	    .soa = soa,
+	    .expire_left_s = zone_expire_left(&en->z, a->now.mono),
+	};
+}
+
+static void
+carry_out(struct agent *a, struct entry *en, const struct config_downstream *d,
+    const struct replyto *to, const struct msg *m, const struct xfrout *out)
+{
+	switch (out->action) {
+	case XFROUT_DROP:
+		if (to->tcp)
+			answer_send(a, to, NULL, 0);
+		return;
+	case XFROUT_REPLY:
+		if (out->reply.rcode == RCODE_REFUSED)
+			log_refused(a, to, m, out->why);
+		send_reply(a, to, m, &out->reply);
+		if (en != NULL)
+			note_current(en, d, to, m, out);
+		return;
+	case XFROUT_FULL:
+		start_stream(a, en, d, to, m, out);
+		return;
+	case XFROUT_DIFF:
+		if (to->tcp)
+			start_stream(a, en, d, to, m, out);
+		else
+			send_udp_diff(a, en, to, m, out);
+		return;
+	}
+}
+
+void
+serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int parsed)
+{
+	const struct config_downstream *d = NULL;
+	struct entry *en = NULL;
+	struct xfrout_zone zone;
+	struct xfrout out;
+	struct rr soa;
+	uint8_t name[NAME_MAX_LEN];
+	struct xfrout_ask ask = {
+	    .req = m,
+	    .parsed = parsed == 0,
+	    .udp = !to->tcp,
+	    .known = known(a, &to->from),
+	    .keepalive = (int)(a->cfg->server.tcp_idle_us / (100 * ZR_US_PER_MS)),
+	};
+
+	a->stats.queries++;
+	if (!ask.known && !to->tcp && !limiter_take(a->query_limit, &to->from, a->now.mono))
+		return; /* a stranger's flood is not reflected */
+	if (ask.known && parsed == 0 && m->has_question) {
+		name_lower(name, m->qname);
+		en = entry_by_name(a, name);
+	}
+	if (en != NULL) {
+		d = downstream_of(a, en, &to->from);
+		soa = entry_soa(en);
+		fill_zone(en, a, &soa, d != NULL, &zone);
+		ask.zone = &zone;
+		ask.busy = to->tcp && m->qtype != TYPE_SOA && busy(a, &to->from);
+	}
+	xfrout_judge(&ask, &out);
+	carry_out(a, en, d, to, m, &out);
+}
+
+/* ---- ends ---- */
+
+int64_t
+serve_oldest(const struct entry *en)
+{
+	int64_t v = en->version;
+	const struct stream *s;
+
+	for (s = en->streams; s != NULL; s = s->next)
+		if (s->version < v)
+			v = s->version;
+	return v;
+}
+
+static void
+log_stream(struct agent *a, const struct stream *s, const struct stream_done_mail *d)
+{
+	struct entry *en = s->entry;
+	struct store_order *o;
+	char name[NAME_TEXT_MAX], peer[ADDR_TEXT_MAX];
+	bool ok = d->err.code == ZR_OK;
+
+	addr_text(&s->peer, peer);
+	log_event(ok ? LOG_LVL_INFO : LOG_LVL_WARN, ok ? "served" : "serve-failed",
+	    LS("zone", name_show(en->name, name)), LS("downstream", s->downstream),
+	    LS("address", peer), LS("kind", d->diff ? "IXFR" : "AXFR"), LU("serial", s->serial),
+	    LU("octets", d->octets), LU("records", d->records), LU("messages", d->messages),
+	    LI("duration_us", d->duration_us), LS("reason", ok ? NULL : d->err.text));
+	o = store_order_new(STORE_LOG_TRANSFER, en->z.id);
+	o->log.at = s->started.wall;
+	o->log.duration_us = d->duration_us;
+	o->log.out = true;
+	snprintf(o->log.kind, sizeof(o->log.kind), "%s", d->diff ? "IXFR" : "AXFR");
+	snprintf(o->log.peer, sizeof(o->log.peer), "%s", s->downstream);
+	snprintf(o->log.address, sizeof(o->log.address), "%s", peer);
+	o->log.has_from = s->has_from;
+	o->log.from_serial = s->from_serial;
+	o->log.to_serial = s->serial;
+	o->log.octets = d->octets;
+	o->log.records = d->records;
+	o->log.messages = d->messages;
+	o->log.code = d->err.code;
+	snprintf(o->log.text, sizeof(o->log.text), "%s", d->err.text);
+	agent_store(a, o, false);
+}
+
+void
+serve_stream_done(struct agent *a, struct stream_done_mail *d)
+{
+	struct stream *s = table_del(a->streams, &d->stream, sizeof(d->stream)), **p;
+	struct entry *en;
+
+	if (s == NULL)
+		return;
+	en = s->entry;
+	if (en != NULL) {
+		for (p = &en->streams; *p != s; p = &(*p)->next)
+			;
+		*p = s->next;
+		log_stream(a, s, d);
+		if (d->err.code == ZR_OK)
+			outbox_fetched(en, s->downstream, &s->peer, s->serial, s->version);
+		else
+			a->stats.streams_failed++;
+		if (s->version != en->version)
+			en->sweep = true;
+		route_sweep(en);
+	}
+	free(s);
+}
