@@ -4,10 +4,13 @@
  * A-36). The app has one struct notifyout per outbox row and target, and one per (zone, target):
  * newer absorbs older (A-32).  Pure; owned by the main loop.
  *
- *     WAITING --TIMER--> SENT --answer--> DONE
- *        ^                | no answer: again after 3 s, x2, at most 60 s, 5 times (N-15)
- *        |                v
- *        +---long wait-- OWED        until give_up: GIVEN_UP
+ *     WAITING --TIMER: SEND--> SENT --answer--> DONE
+ *        ^                      | ^  |  no answer: SEND again after 3 s, x2, at most 60 s,
+ *        |                      | +--+  5 times (N-15)
+ *        +--- a pause: SAVE ----+        in the end: DONE, given up
+ *
+ * After a SEND with burst 1 the app draws a fresh ID into `id` and a fresh port; the further ones
+ * of the burst repeat the same message from the same port, so that an answer to any of them counts.
  */
 #pragma once
 
@@ -21,7 +24,7 @@
 enum notifyout_kind { NOTIFYOUT_SOA, NOTIFYOUT_AXFR };
 
 enum notifyout_state {
-	NOTIFYOUT_WAITING, /* for its first time, for a token, or between bursts of tries (owed) */
+	NOTIFYOUT_WAITING, /* for its time, for a token, or between bursts of tries */
 	NOTIFYOUT_SENT,	   /* query out, answer awaited */
 	NOTIFYOUT_DONE,	   /* over; result says how */
 	NOTIFYOUT_STATE_COUNT
@@ -44,7 +47,8 @@ enum notifyout_event {
 	NOTIFYOUT_EV_ANSWER,	  /* arg.rcode; matched by notifyout_match() */
 	NOTIFYOUT_EV_UNREACHABLE, /* ICMP, connection refused or lost: ends this burst (N-13) */
 	NOTIFYOUT_EV_ZONE_DATA,	  /* over TCP: it answered with the zone (NT-06): not supported */
-	NOTIFYOUT_EV_FETCHED,	  /* target transferred or is current at arg.serial */
+	NOTIFYOUT_EV_FETCHED,	  /* arg.kind: AXFR when it transferred the whole zone, else SOA;
+				     arg.serial */
 	NOTIFYOUT_EV_NEWER,	  /* arg.kind, serial, not_before: another event of the zone */
 	NOTIFYOUT_EVENT_COUNT
 };
@@ -60,7 +64,8 @@ struct notifyout_policy {
 	int64_t cap_us;		/* 60 s */
 	unsigned repeats;	/* 5 after the first */
 	int64_t tcp_timeout_us; /* 60 s */
-	int64_t owed_us;	/* pause between bursts: the zone's RETRY, at most 1 h */
+	int64_t owed_us;	/* between bursts: 60 s, x2, at most this: RETRY, at most 1 h */
+	int64_t gap_us;		/* between the sends of two events of a zone to one target */
 	int64_t give_up_us;	/* since created: the zone's EXPIRE */
 };
 
@@ -73,15 +78,17 @@ struct notifyout_rate {
 };
 
 struct notifyout {
-	int64_t at_us;	    /* armed for; 0 = none */
+	int64_t at_us;	    /* armed for; 0 = none: the app's timer follows it after every step */
 	int64_t created_us; /* of this event */
+	int64_t sent_us;    /* last SEND; 0 = none */
 	uint32_t serial;
 	uint32_t tries; /* sent, in all */
 	uint16_t burst; /* sent, in this burst */
 	uint16_t id;	/* of the query out */
 	uint8_t kind, state, result;
-	uint8_t failed_kind; /* 1 + kind last found unsupported; 0 = none */
-	bool reserved;	     /* at_us is a reserved token */
+	uint8_t bursts; /* ended without an answer */
+	bool no_axfr;	/* the target does not know NOTIFY(AXFR) */
+	bool reserved;	/* at_us is when the token taken is there */
 };
 
 struct notifyout_arg {
