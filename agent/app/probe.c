@@ -79,10 +79,11 @@ succeed(struct probe *p, const struct soa_answer *s)
 	struct agent *a = en->agent;
 	struct zone_arg arg = {.attempt = p->attempt};
 	char name[NAME_TEXT_MAX], addr[ADDR_TEXT_MAX];
+	bool news = en->z.data == ZONE_EMPTY || s->soa.serial != en->z.serial;
 
 	arg.soa = (struct zone_soa){
 	    .serial = s->soa.serial, .expire_valid = s->expire_valid, .expire = s->expire};
-	log_event(LOG_LVL_DEBUG, "soa-checked", LS("zone", name_show(en->name, name)),
+	log_event(news ? LOG_LVL_INFO : LOG_LVL_DEBUG, "soa-checked", LS("zone", name_show(en->name, name)),
 	    LS("primary", conf_of(p)->name),
 	    LS("address", addr_text(&p->primary->address[p->address].addr, addr)),
 	    LU("serial", s->soa.serial),

@@ -4,6 +4,7 @@
 #include "config/load.h"
 #include "config/schema.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -34,6 +35,9 @@ check_server(struct load *l, const struct node *server)
 				    addr_text(&s->listen.v[i], text));
 				break;
 			}
+	n = node_get(server, "database");
+	if (n != NULL && s->database != NULL && strlen(s->database) >= PATH_MAX)
+		load_error(l, n, "database: longer than the %d octets of a path", PATH_MAX - 1);
 	n = node_get(server, "control");
 	if (s->control != NULL && strlen(s->control) > CONTROL_MAX)
 		fault_error(&l->faults, n != NULL ? load_at(l, n) : (struct place){l->file, 1, 1},
@@ -115,7 +119,7 @@ check_pair(struct load *l, const struct pair *key, const struct policy_entry *e,
 			if (!addr_equal(&da->v[i], &pa->v[k]) ||
 			    table_get(met, key, sizeof(*key)) != NULL)
 				continue;
-			seen = arena_bytes(&l->nodes, key, sizeof(*key));
+			seen = pool_bytes(&l->nodes, key, sizeof(*key));
 			(void)table_put(met, seen, sizeof(*seen), seen);
 			load_warning(l, node_item(node_get(n, "address"), i),
 			    "%s is the primary '%s' and the downstream '%s' of %s '%s': changes "

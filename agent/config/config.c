@@ -137,12 +137,12 @@ find_folder(struct load *l, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	size_t len = slash != NULL ? (size_t)(slash - path) + 1 : 0;
-	char *folder = arena_bytes(l->arena, path, len + 1), *dir;
+	char *folder = pool_bytes(l->arena, path, len + 1), *dir;
 
 	folder[len] = '\0';
 	dir = realpath(len != 0 ? folder : ".", NULL);
 	l->folder = folder;
-	l->dir = arena_str(l->arena, dir != NULL ? dir : "/");
+	l->dir = pool_str(l->arena, dir != NULL ? dir : "/");
 	free(dir);
 }
 
@@ -152,15 +152,15 @@ load_init(struct load *l, const char *path, bool lists)
 	*l = (struct load){.c = zr_xcalloc(1, sizeof(*l->c)), .lists = lists};
 	l->c->mem = zr_xcalloc(1, sizeof(*l->c->mem));
 	l->arena = &l->c->mem->arena;
-	arena_init(l->arena);
-	arena_init(&l->nodes);
+	pool_init(l->arena);
+	pool_init(&l->nodes);
 	faults_init(&l->faults);
 	l->primary_name = table_new();
 	l->downstream_name = table_new();
 	l->template_name = table_new();
 	l->policy_key = table_new();
 	l->policies_tail = &l->policies;
-	l->file = faults_file(&l->faults, arena_str(l->arena, path));
+	l->file = faults_file(&l->faults, pool_str(l->arena, path));
 	find_folder(l, path);
 }
 
@@ -178,7 +178,7 @@ load_end(struct load *l, struct config_report *r)
 		c->zones = zr_xrealloc(c->zones, c->zone_count * sizeof(*c->zones));
 	}
 	faults_clear(&l->faults);
-	arena_clear(&l->nodes);
+	pool_clear(&l->nodes);
 	table_free(l->primary_name);
 	table_free(l->downstream_name);
 	table_free(l->template_name);
@@ -231,7 +231,7 @@ config_free(struct config *c)
 	if (c == NULL)
 		return;
 	if (c->mem != NULL)
-		arena_clear(&c->mem->arena);
+		pool_clear(&c->mem->arena);
 	free(c->mem);
 	free(c->zones);
 	free(c);

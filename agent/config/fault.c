@@ -31,13 +31,13 @@ void
 faults_init(struct faults *f)
 {
 	*f = (struct faults){0};
-	arena_init(&f->arena);
+	pool_init(&f->arena);
 }
 
 void
 faults_clear(struct faults *f)
 {
-	arena_clear(&f->arena);
+	pool_clear(&f->arena);
 	free(f->file);
 	free(f->v);
 	faults_init(f);
@@ -93,7 +93,7 @@ add(struct faults *f, struct place at, bool error, const char *fmt, va_list ap)
 	    .col = at.col,
 	    .seq = (uint32_t)f->n,
 	    .error = error,
-	    .text = arena_str(&f->arena, text)};
+	    .text = pool_str(&f->arena, text)};
 	f->n++;
 }
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/arena.h"
+#include "config/pool.h"
 #include "config/config.h"
 
 #define FAULTS_SHOWN 50	  /* errors, and as many warnings, of one file; the rest is counted */
@@ -26,7 +26,7 @@ struct fault;
 struct fault_file;
 
 struct faults {
-	struct arena arena;
+	struct pool arena;
 	struct fault_file *file;
 	size_t file_count;
 	struct fault *v;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/arena.h"
+#include "config/pool.h"
 #include "config/config.h"
 #include "config/fault.h"
 #include "config/node.h"
@@ -34,15 +34,15 @@ struct config_template {
 
 /* What a snapshot points into. */
 struct config_mem {
-	struct arena arena;
+	struct pool arena;
 	struct config_template *templates; /* for config_print() */
 	size_t template_count;
 };
 
 struct load {
 	struct config *c;
-	struct arena *arena; /* the snapshot's */
-	struct arena nodes;  /* until the end of the load */
+	struct pool *arena; /* the snapshot's */
+	struct pool nodes;  /* until the end of the load */
 	struct faults faults;
 	const char *file;   /* as it was given */
 	const char *dir;    /* its folder, absolute: for paths kept in the snapshot */
@@ -93,7 +93,7 @@ struct policy_entry *policy_entry(const struct config_policy *p);
 
 /* zones.c: zones and zone lists; sorts them and finds duplicates. */
 void zones_load(struct load *l, const struct node *zones, const struct node *lists);
-void zones_add(struct load *l, const uint8_t *name, const struct config_policy *p, struct place at);
+void zones_put(struct load *l, const uint8_t *name, const struct config_policy *p, struct place at);
 /* The order of config.zones: by the octets of the names; <0, 0, >0. */
 int zones_cmp(const uint8_t *a, const uint8_t *b);
 

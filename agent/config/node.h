@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/arena.h"
+#include "config/pool.h"
 #include "config/fault.h"
 
 #define NODE_DEPTH_MAX 8	    /* the form needs 4 */
@@ -44,4 +44,4 @@ const char *node_kind_text(const struct node *n); /* "a list", ... */
  * a fault.  `file` is from faults_file().
  */
 struct node *yaml_read(
-    struct arena *a, struct faults *f, const char *file, const void *data, size_t len);
+    struct pool *a, struct faults *f, const char *file, const void *data, size_t len);

@@ -29,7 +29,7 @@ claim(struct load *l, struct table *owners, const char *what, const char *name,
 		if (addr_is_any(&a->v[i])) {
 			load_error(l, at, "%s is not the address of a server", text);
 		} else if (o == NULL) {
-			o = arena_alloc(&l->nodes, sizeof(*o));
+			o = pool_alloc(&l->nodes, sizeof(*o));
 			o->addr = a->v[i];
 			o->name = name;
 			(void)table_put(owners, &o->addr, sizeof(o->addr), o);
@@ -81,7 +81,7 @@ load_primary(struct load *l, const struct node *n, struct config_primary *p, str
 {
 	schema_defaults(&schema_primary, p, l);
 	schema_apply(&schema_primary, n, p, l);
-	p->name = arena_str(l->arena, n->key);
+	p->name = pool_str(l->arena, n->key);
 	if (p->address.n == 0 && !was_written(n, "address"))
 		load_key_error(l, n, "the primary '%s' has no address", p->name);
 	claim(l, owners, "primary", p->name, &p->address, node_get(n, "address"));
@@ -93,7 +93,7 @@ transfer_from_addresses(struct load *l, struct config_downstream *d)
 {
 	struct config_prefixes *f = &d->transfer_from;
 
-	f->v = arena_array(l->arena, d->address.n, sizeof(*f->v));
+	f->v = pool_array(l->arena, d->address.n, sizeof(*f->v));
 	for (f->n = 0; f->n < d->address.n; f->n++) {
 		f->v[f->n].addr = d->address.v[f->n];
 		f->v[f->n].addr.port = 0;
@@ -107,7 +107,7 @@ load_downstream(
 {
 	schema_defaults(&schema_downstream, d, l);
 	schema_apply(&schema_downstream, n, d, l);
-	d->name = arena_str(l->arena, n->key);
+	d->name = pool_str(l->arena, n->key);
 	if (d->address.n == 0 && !was_written(n, "address")) {
 		if (d->notify)
 			load_key_error(l, n,
@@ -127,7 +127,7 @@ load_downstream(
 static size_t
 named(struct load *l, const struct node *map, const char *what, const struct node ***v)
 {
-	*v = arena_array(&l->nodes, map != NULL ? map->count : 0, sizeof(**v));
+	*v = pool_array(&l->nodes, map != NULL ? map->count : 0, sizeof(**v));
 	return load_named(l, map, what, *v);
 }
 
@@ -138,7 +138,7 @@ peers_load(struct load *l, const struct node *primaries, const struct node *down
 	struct table *owners = table_new();
 
 	c->primary_count = named(l, primaries, "primary", &l->primary_node);
-	c->primaries = arena_array(l->arena, c->primary_count, sizeof(*c->primaries));
+	c->primaries = pool_array(l->arena, c->primary_count, sizeof(*c->primaries));
 	for (size_t i = 0; i < c->primary_count; i++) {
 		struct config_primary *p = &c->primaries[i];
 
@@ -148,7 +148,7 @@ peers_load(struct load *l, const struct node *primaries, const struct node *down
 	table_free(owners);
 	owners = table_new();
 	c->downstream_count = named(l, downstreams, "downstream", &l->downstream_node);
-	c->downstreams = arena_array(l->arena, c->downstream_count, sizeof(*c->downstreams));
+	c->downstreams = pool_array(l->arena, c->downstream_count, sizeof(*c->downstreams));
 	for (size_t i = 0; i < c->downstream_count; i++) {
 		struct config_downstream *d = &c->downstreams[i];
 

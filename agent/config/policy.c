@@ -54,14 +54,14 @@ share(struct load *l, const struct config_policy *p, const struct node *node, co
 	write_key(p, &key);
 	e = table_get(l->policy_key, key.data, key.len);
 	if (e == NULL) {
-		e = arena_alloc(l->arena, sizeof(*e));
+		e = pool_alloc(l->arena, sizeof(*e));
 		e->p = *p;
 		e->node = node;
 		e->zone = zone;
 		*l->policies_tail = e;
 		l->policies_tail = &e->next;
 		(void)table_put(
-		    l->policy_key, arena_bytes(&l->nodes, key.data, key.len), key.len, e);
+		    l->policy_key, pool_bytes(&l->nodes, key.data, key.len), key.len, e);
 	}
 	buf_clear(&key);
 	return &e->p;
@@ -95,7 +95,7 @@ static size_t
 look_up(struct load *l, const struct node *list, const char *what, const struct table *names,
     size_t name_at, const void ***out)
 {
-	const void **v = arena_array(&l->nodes, node_items(list), sizeof(*v));
+	const void **v = pool_array(&l->nodes, node_items(list), sizeof(*v));
 	size_t n = 0;
 
 	for (const struct node *i = node_item(list, 0); i != NULL; i = i == list ? NULL : i->next) {
@@ -136,14 +136,14 @@ resolve(struct load *l, struct policy_draft *d)
 	if (d->primaries != NULL) {
 		n = look_up(l, d->primaries, "primary", l->primary_name,
 		    offsetof(struct config_primary, name), &found);
-		p->primaries = arena_array(l->arena, n, sizeof(*p->primaries));
+		p->primaries = pool_array(l->arena, n, sizeof(*p->primaries));
 		for (p->primary_count = 0; p->primary_count < n; p->primary_count++)
 			p->primaries[p->primary_count] = found[p->primary_count];
 	}
 	if (d->downstreams != NULL) {
 		n = look_up(l, d->downstreams, "downstream", l->downstream_name,
 		    offsetof(struct config_downstream, name), &found);
-		p->downstreams = arena_array(l->arena, n, sizeof(*p->downstreams));
+		p->downstreams = pool_array(l->arena, n, sizeof(*p->downstreams));
 		for (p->downstream_count = 0; p->downstream_count < n; p->downstream_count++)
 			p->downstreams[p->downstream_count] = found[p->downstream_count];
 	}
@@ -158,10 +158,10 @@ built_in(struct load *l, struct config_policy *p)
 
 	schema_defaults(&schema_template, &d, l);
 	*p = d.p;
-	p->primaries = arena_array(l->arena, c->primary_count, sizeof(*p->primaries));
+	p->primaries = pool_array(l->arena, c->primary_count, sizeof(*p->primaries));
 	for (; p->primary_count < c->primary_count; p->primary_count++)
 		p->primaries[p->primary_count] = &c->primaries[p->primary_count];
-	p->downstreams = arena_array(l->arena, c->downstream_count, sizeof(*p->downstreams));
+	p->downstreams = pool_array(l->arena, c->downstream_count, sizeof(*p->downstreams));
 	for (; p->downstream_count < c->downstream_count; p->downstream_count++)
 		p->downstreams[p->downstream_count] = &c->downstreams[p->downstream_count];
 }
@@ -172,7 +172,7 @@ add_template(struct load *l, const char *name, const struct config_policy *p)
 	struct config_mem *m = l->c->mem;
 	struct config_template *t = &m->templates[m->template_count++];
 
-	t->name = arena_str(l->arena, name);
+	t->name = pool_str(l->arena, name);
 	t->policy = p;
 	(void)table_put(l->template_name, t->name, strlen(t->name), t);
 }
@@ -181,12 +181,12 @@ void
 policy_load(struct load *l, const struct node *templates)
 {
 	size_t room = templates != NULL ? templates->count : 0;
-	const struct node **v = arena_array(&l->nodes, room, sizeof(*v));
+	const struct node **v = pool_array(&l->nodes, room, sizeof(*v));
 	size_t n = load_named(l, templates, "template", v);
 	struct config_policy base;
 
 	built_in(l, &base);
-	l->c->mem->templates = arena_array(l->arena, n + 1, sizeof(struct config_template));
+	l->c->mem->templates = pool_array(l->arena, n + 1, sizeof(struct config_template));
 	for (size_t i = 0; i < n; i++) {
 		struct policy_draft d = {.p = base};
 

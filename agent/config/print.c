@@ -16,6 +16,46 @@
 
 _Static_assert(offsetof(struct policy_draft, p) == 0, "a policy is printed with the draft's table");
 
+/* One character of UTF-8 text, which it is: libyaml has read it.  Returns its octets. */
+static size_t
+take_char(const char *s, uint32_t *out)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	*out = n == 1 ? p[0] : p[0] & (0x7fU >> n);
+	for (size_t i = 1; i < n; i++)
+		*out = *out << 6 | (p[i] & 0x3fU);
+	return n;
+}
+
+/* What may stand in a YAML file as it is, and does not end a line (YAML 1.1 section 5.1). */
+static bool
+is_printable(uint32_t c)
+{
+	return (c >= 0x20 && c < 0x7f) || (c >= 0xa0 && c < 0xd800 && c != 0x2028 && c != 0x2029) ||
+	       (c >= 0xe000 && c < 0xfffe && c != 0xfeff) || c >= 0x10000;
+}
+
+static void
+put_quoted(struct buf *out, const char *s)
+{
+	uint32_t c;
+	size_t n;
+
+	buf_u8(out, '"');
+	for (; *s != '\0'; s += n) {
+		n = take_char(s, &c);
+		if (c == '"' || c == '\\')
+			buf_u8(out, '\\');
+		if (is_printable(c))
+			buf_bytes(out, s, n);
+		else
+			buf_fmt(out, "\\u%04" PRIx32, c);
+	}
+	buf_u8(out, '"');
+}
+
 /* Plain where nobody could take it for something else. */
 static void
 put_text(struct buf *out, const char *s)
@@ -28,7 +68,7 @@ put_text(struct buf *out, const char *s)
 	if (simple)
 		buf_str(out, s);
 	else
-		buf_json(out, s);
+		put_quoted(out, s);
 }
 
 static void

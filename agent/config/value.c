@@ -233,7 +233,7 @@ read_addrs(
 
 	if (!good)
 		return false;
-	a.v = arena_array(l->arena, (size_t)count, sizeof(*a.v));
+	a.v = pool_array(l->arena, (size_t)count, sizeof(*a.v));
 	for (const struct node *i = node_item(n, 0); i != NULL; i = i == n ? NULL : i->next) {
 		const char *text = scalar(l, k, i);
 		struct zr_addr addr;
@@ -320,7 +320,7 @@ read_prefixes(
 
 	if (!good)
 		return false;
-	p.v = arena_array(l->arena, (size_t)count, sizeof(*p.v));
+	p.v = pool_array(l->arena, (size_t)count, sizeof(*p.v));
 	for (const struct node *i = node_item(n, 0); i != NULL; i = i == n ? NULL : i->next) {
 		if (read_prefix(l, k, i, &p.v[p.n]))
 			p.n++;
@@ -346,7 +346,7 @@ read_path(struct load *l, const struct schema_key *k, const struct node *n, char
 	if (text[0] != '/')
 		buf_fmt(&path, "%s%s", l->dir, strcmp(l->dir, "/") == 0 ? "" : "/");
 	buf_str(&path, text);
-	*out = arena_str(l->arena, buf_cstr(&path));
+	*out = pool_str(l->arena, buf_cstr(&path));
 	buf_clear(&path);
 	return true;
 }

@@ -18,7 +18,7 @@ struct frame {
 };
 
 struct builder {
-	struct arena *arena;
+	struct pool *arena;
 	struct faults *faults;
 	const char *file;
 	const uint8_t *data;
@@ -95,7 +95,7 @@ place_node(struct builder *b, const yaml_event_t *ev, enum node_kind kind)
 		fatal(b, ev, "more than 8000000 values: use zone-lists");
 		return NULL;
 	}
-	n = arena_alloc(b->arena, sizeof(*n));
+	n = pool_alloc(b->arena, sizeof(*n));
 	n->kind = kind;
 	n->line = (uint32_t)ev->start_mark.line + 1;
 	n->col = (uint32_t)ev->start_mark.column + 1;
@@ -183,7 +183,7 @@ on_scalar(struct builder *b, const yaml_event_t *ev)
 		struct frame *top = &b->stack[b->depth - 1];
 
 		b->stop = !whole;
-		top->key = arena_bytes(b->arena, whole ? text : "", whole ? len + 1 : 1);
+		top->key = pool_bytes(b->arena, whole ? text : "", whole ? len + 1 : 1);
 		top->key_line = (uint32_t)ev->start_mark.line + 1;
 		top->key_col = (uint32_t)ev->start_mark.column + 1;
 		return;
@@ -191,7 +191,7 @@ on_scalar(struct builder *b, const yaml_event_t *ev)
 	n = place_node(b, ev, whole ? NODE_SCALAR : NODE_BAD);
 	if (n == NULL || !whole)
 		return;
-	n->text = arena_bytes(b->arena, text, len + 1);
+	n->text = pool_bytes(b->arena, text, len + 1);
 	n->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
@@ -245,9 +245,9 @@ on_event(struct builder *b, const yaml_event_t *ev)
 }
 
 static struct node *
-empty_map(struct arena *a)
+empty_map(struct pool *a)
 {
-	struct node *n = arena_alloc(a, sizeof(*n));
+	struct node *n = pool_alloc(a, sizeof(*n));
 
 	n->kind = NODE_MAP;
 	n->line = n->col = 1;
@@ -255,7 +255,7 @@ empty_map(struct arena *a)
 }
 
 struct node *
-yaml_read(struct arena *a, struct faults *f, const char *file, const void *data, size_t len)
+yaml_read(struct pool *a, struct faults *f, const char *file, const void *data, size_t len)
 {
 	struct builder b = {.arena = a, .faults = f, .file = file, .data = data, .len = len};
 	yaml_parser_t parser;

@@ -53,7 +53,7 @@ read_name(
 		return;
 	}
 	if (policy != NULL)
-		zones_add(l, name, policy, at);
+		zones_put(l, name, policy, at);
 }
 
 static void

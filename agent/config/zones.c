@@ -21,7 +21,7 @@ zones_cmp(const uint8_t *a, const uint8_t *b)
 }
 
 void
-zones_add(struct load *l, const uint8_t *name, const struct config_policy *p, struct place at)
+zones_put(struct load *l, const uint8_t *name, const struct config_policy *p, struct place at)
 {
 	struct config *c = l->c;
 
@@ -31,7 +31,7 @@ zones_add(struct load *l, const uint8_t *name, const struct config_policy *p, st
 	}
 	policy_entry(p)->used = true;
 	c->zones[c->zone_count++] = (struct config_zone){
-	    .name = arena_bytes(l->arena, name, name_len(name)),
+	    .name = pool_bytes(l->arena, name, name_len(name)),
 	    .policy = p,
 	    .file = at.file,
 	    .line = at.line,
@@ -53,7 +53,7 @@ load_zone(struct load *l, const struct node *n)
 		fault_error(
 		    &l->faults, at, "%s is not a domain name: %s", fault_show(n->key, show), why);
 	else if (p != NULL)
-		zones_add(l, name, p, at);
+		zones_put(l, name, p, at);
 }
 
 /* As it is shown: beside the configuration file, the way that one was named. */
@@ -66,7 +66,7 @@ list_path(struct load *l, const char *file)
 	if (file[0] != '/')
 		buf_str(&path, l->folder);
 	buf_str(&path, file);
-	p = arena_str(l->arena, buf_cstr(&path)); /* zones point to it */
+	p = pool_str(l->arena, buf_cstr(&path)); /* zones point to it */
 	buf_clear(&path);
 	return p;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "config/arena.h"
+#include "config/pool.h"
 
 #include "base/mem.h"
 
@@ -10,34 +10,34 @@
 
 #define CHUNK_BYTES ((size_t)32 << 10) /* of room; some 600 zones */
 
-struct arena_chunk {
-	struct arena_chunk *older;
+struct pool_chunk {
+	struct pool_chunk *older;
 	alignas(max_align_t) uint8_t room[];
 };
 
 void
-arena_init(struct arena *a)
+pool_init(struct pool *a)
 {
-	*a = (struct arena){0};
+	*a = (struct pool){0};
 }
 
 void
-arena_clear(struct arena *a)
+pool_clear(struct pool *a)
 {
 	while (a->chunk != NULL) {
-		struct arena_chunk *older = a->chunk->older;
+		struct pool_chunk *older = a->chunk->older;
 
 		free(a->chunk);
 		a->chunk = older;
 	}
-	arena_init(a);
+	pool_init(a);
 }
 
 static void
-grow(struct arena *a, size_t size)
+grow(struct pool *a, size_t size)
 {
 	size_t room = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-	struct arena_chunk *c = zr_xmalloc(sizeof(*c) + room);
+	struct pool_chunk *c = zr_xmalloc(sizeof(*c) + room);
 
 	c->older = a->chunk;
 	a->chunk = c;
@@ -46,7 +46,7 @@ grow(struct arena *a, size_t size)
 }
 
 static void *
-take(struct arena *a, size_t size)
+take(struct pool *a, size_t size)
 {
 	void *p;
 
@@ -59,7 +59,7 @@ take(struct arena *a, size_t size)
 }
 
 void *
-arena_alloc(struct arena *a, size_t size)
+pool_alloc(struct pool *a, size_t size)
 {
 	size_t gap = (alignof(max_align_t) - (uintptr_t)a->next % alignof(max_align_t)) %
 		     alignof(max_align_t);
@@ -73,20 +73,20 @@ arena_alloc(struct arena *a, size_t size)
 }
 
 void *
-arena_array(struct arena *a, size_t n, size_t size)
+pool_array(struct pool *a, size_t n, size_t size)
 {
 	assert(size != 0 && n <= SIZE_MAX / 2 / size);
-	return n != 0 ? arena_alloc(a, n * size) : NULL;
+	return n != 0 ? pool_alloc(a, n * size) : NULL;
 }
 
 void *
-arena_bytes(struct arena *a, const void *p, size_t n)
+pool_bytes(struct pool *a, const void *p, size_t n)
 {
 	return memcpy(take(a, n), p, n);
 }
 
 char *
-arena_str(struct arena *a, const char *s)
+pool_str(struct pool *a, const char *s)
 {
-	return arena_bytes(a, s, strlen(s) + 1);
+	return pool_bytes(a, s, strlen(s) + 1);
 }

@@ -9,18 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct arena_chunk;
+struct pool_chunk;
 
-struct arena {
-	struct arena_chunk *chunk; /* newest first */
+struct pool {
+	struct pool_chunk *chunk; /* newest first */
 	uint8_t *next;
 	size_t left;
 };
 
-void arena_init(struct arena *a);
-void arena_clear(struct arena *a);
-void *arena_alloc(struct arena *a, size_t size);	   /* zeroed, aligned for anything */
-void *arena_array(struct arena *a, size_t n, size_t size); /* NULL when n is 0 */
+void pool_init(struct pool *a);
+void pool_clear(struct pool *a);
+void *pool_alloc(struct pool *a, size_t size);	   /* zeroed, aligned for anything */
+void *pool_array(struct pool *a, size_t n, size_t size); /* NULL when n is 0 */
 /* Octets without alignment: names and strings lie side by side. */
-void *arena_bytes(struct arena *a, const void *p, size_t n);
-char *arena_str(struct arena *a, const char *s);
+void *pool_bytes(struct pool *a, const void *p, size_t n);
+char *pool_str(struct pool *a, const char *s);
