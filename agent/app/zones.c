@@ -214,6 +214,8 @@ renew_policy(struct agent *a, struct entry *en, const struct config_zone *cz)
 	struct zone_arg arg = {0};
 	bool changed = !config_policy_equal(before, cz->policy);
 
+	if (p == en->z.policy)
+		return false;
 	arg.policy.policy = p;
 	arg.policy.primaries_changed = primaries_differ(en->z.policy, p);
 	if (en->started)
