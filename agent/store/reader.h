@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading the store beside the writer: a read-only handle of its own for each thread.  Every call is a
- * short transaction; nothing pins the WAL between calls.  Consistency over several calls comes from the
- * immutability of segments: a version's segments stay until STORE_SWEEP passes it, and the main
- * loop does not order that while a transfer has the version pinned.
+ * Reading the store beside the writer: a read-only handle of its own for each thread.  Every call
+ * is a short transaction; nothing pins the WAL between calls.  Consistency over several calls comes
+ * from the immutability of segments: a version's segments stay until STORE_SWEEP passes it, and the
+ * main loop does not order that while a transfer has the version pinned.
  */
 #pragma once
 

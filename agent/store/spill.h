@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sorting more records than memory should hold: a private temporary database of one transfer, sorted by
- * SQLite and deleted with it.  Owned and used by one thread.
+ * Sorting more records than memory should hold: sorted runs in a private file without a name,
+ * merged when read.  Some 8 MiB of memory whatever the number; what fits into that never touches
+ * the disk.  Owned and used by one thread.
  */
 #pragma once
 
@@ -13,11 +14,14 @@
 
 struct spill;
 
-/* `dir`: where the temporary file goes (the folder of the database); at most max_octets in it. */
+/*
+ * `dir`: where the file goes (the folder of the database).  More than max_octets of records,
+ * each with its key and 20 octets, is ZR_LIMIT.
+ */
 int spill_open(struct spill **out, const char *dir, uint64_t max_octets, struct zr_err *e);
 void spill_close(struct spill *s); /* NULL is fine; removes the file */
-int spill_add(struct spill *s, const uint8_t *key, size_t key_len, const struct rr *rr,
-    struct zr_err *e);
+int spill_add(
+    struct spill *s, const uint8_t *key, size_t key_len, const struct rr *rr, struct zr_err *e);
 uint64_t spill_count(const struct spill *s);
 /* Starts reading in order of (key, RDATA, order of arrival). */
 int spill_sort(struct spill *s, struct zr_err *e);

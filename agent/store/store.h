@@ -7,12 +7,12 @@
  * starts the thread; from then on only store_post() until store_stop().
  *
  * An order is one heap object.  Posting hands it over; when it has been carried out and its
- * transaction has committed, it is posted back to order->reply (mail.type STORE_DONE) with err filled, or
- * freed when reply is NULL.  Whoever gets it back frees it with store_order_free().
+ * transaction has committed, it is posted back to order->reply (mail.type STORE_DONE) with err
+ * filled, or freed when reply is NULL.  Whoever gets it back frees it with store_order_free().
  *
  * Orders are executed in groups, one transaction each (group commit).  Lanes: every order but
- * STORE_STAGE goes first, in order of posting; STORE_STAGE orders follow in small groups, so a huge zone
- * never delays the commit of a small one.  Hence a STORE_COMMIT must be posted only after the
+ * STORE_STAGE goes first, in order of posting; STORE_STAGE orders follow in small groups, so a huge
+ * zone never delays the commit of a small one.  Hence a STORE_COMMIT must be posted only after the
  * STORE_STAGE orders of its version have come back.  A group with a durable order is
  * fsynced before anything of it is reported; others are not (WAL, synchronous=NORMAL).
  *
@@ -59,7 +59,11 @@ struct store_zone {
 	struct zr_wall expire_at;
 	enum store_pending pending;
 	struct zr_wall pending_since;
-	uint32_t failures; /* checks or transfers failed in a row */
+	uint32_t failures;  /* checks or transfers failed in a row */
+	bool ambiguous;	    /* `serial` may name two contents: next refresh by AXFR (A-10 (4)) */
+	enum zr_code error; /* last failure, ZR_OK = none since the last success */
+	const char *error_text, *error_peer; /* "" = none; borrowed */
+	struct zr_wall error_at, next_try;
 };
 
 /* One owed NOTIFY. */
@@ -76,6 +80,7 @@ struct store_notify {
 
 /* ---- staged content ---- */
 
+/* A KILL may take back a segment staged before for the same version. */
 enum stage_kind { STAGE_SEGMENT, STAGE_KILL, STAGE_DELTA };
 
 /* One change to the segments or the journal of a version under construction. */
@@ -118,14 +123,23 @@ enum store_op {
 	STORE_MARK,	   /* durable: pending := max(pending, mark.pending) */
 	STORE_STAGE,	   /* stage: batch for (zone_id, version) */
 	STORE_COMMIT,	   /* commit: the flip */
-	STORE_ABORT,	   /* forget everything staged for (zone_id, version) */
-	STORE_TIMERS,	   /* timers: a check that changed nothing, or failed */
-	STORE_OUTBOX_ADD,  /* outbox: NOTIFYs owed without a commit (operator) */
-	STORE_OUTBOX_SET,  /* notify: tries and next time of one row, or its end */
-	STORE_PEER_SEEN,   /* peer: what a primary or downstream was seen to hold or do */
+	/*
+	 * Forget everything staged for (zone_id, version), also STAGE orders that still wait.  What
+	 * is in the database is removed bit by bit; later STAGE orders of the zone wait for that.
+	 */
+	STORE_ABORT,
+	STORE_TIMERS, /* timers: a check that changed nothing, or failed */
+	/*
+	 * outbox: NOTIFYs owed without a commit (operator).  One row for each zone and target:
+	 * newer absorbs older under a new id, AXFR absorbs SOA.
+	 */
+	STORE_OUTBOX_ADD,
+	STORE_OUTBOX_SET,   /* notify: tries and next time of one row, or its end; absorbed: nothing
+			     */
+	STORE_PEER_SEEN,    /* peer: what a primary or downstream was seen to hold or do */
 	STORE_LOG_TRANSFER, /* log: a transfer out, or one that failed */
-	STORE_SWEEP,	   /* sweep: remove dead segments and old journal of one zone */
-	STORE_SYNC	   /* nothing; durable; comes back when all before it is on disk */
+	STORE_SWEEP,	    /* sweep: remove dead segments and old journal of one zone */
+	STORE_SYNC	    /* nothing; durable; comes back when all before it is on disk */
 };
 
 #define STORE_DONE 1 /* mail.type of an order that comes back */
@@ -135,9 +149,9 @@ enum store_op {
 struct store_log {
 	struct zr_wall at; /* start */
 	int64_t duration_us;
-	bool out;		/* to a downstream; else from a primary */
-	char kind[8];		/* "AXFR", "IXFR", "SOA" */
-	char peer[64];		/* name in the configuration, or address when unknown */
+	bool out;      /* to a downstream; else from a primary */
+	char kind[8];  /* "AXFR", "IXFR", "SOA" */
+	char peer[64]; /* name in the configuration, or address when unknown */
 	char address[ADDR_TEXT_MAX];
 	bool has_from;
 	uint32_t from_serial, to_serial;
@@ -147,25 +161,31 @@ struct store_log {
 };
 
 struct store_commit {
-	int64_t version;	    /* the new one */
+	/* The new one: that of the zone + 1, ZR_INTERNAL otherwise.  Without content the zone keeps
+	 * its version, and this is set to it on return. */
+	int64_t version;
 	struct stage_batch *batch; /* rest of the content, or NULL; owned by the order */
-	bool content;		    /* false: identical content, only timers and marks move */
+	bool content;		   /* false: identical content, only timers and marks move */
 	uint32_t serial;
 	uint32_t soa_ttl;
 	uint8_t *soa; /* RDATA; owned (free) */
 	uint16_t soa_len;
 	uint8_t *soa_owner; /* wire name; owned (free) */
 	uint8_t digest[SEGMENT_DIGEST];
+	/* segments and digest must be what the stage amounts to, ZR_INTERNAL otherwise; records and
+	 * octets are counted by the store */
 	uint64_t segments, records, octets;
-	bool drop_journal; /* the chain is broken: remove all older steps */
-	bool ambiguous;	   /* remember old_serial as ambiguous */
+	bool drop_journal; /* the chain is broken: every step is void, those staged for this version
+			      too (A-10); so it is when a version brings no step */
+	bool ambiguous;	   /* old_serial, and what lies between it and a lower serial, is ambiguous
+			      (A-10): until all who may hold it have expired */
 	uint32_t old_serial;
 	struct zr_wall loaded_at, checked_at, refresh_at, expire_at;
 	enum store_pending pending_after; /* what is still owed after this commit */
-	struct store_notify *notify;	  /* outbox rows; absorbed as A-32; owned (free) */
+	struct store_notify *notify;	  /* outbox rows; as STORE_OUTBOX_ADD; owned (free) */
 	size_t notify_count;
 	struct store_log log;
-	uint32_t journal_max_steps; /* older ones are swept */
+	uint32_t journal_max_steps; /* older versions' steps are void; 0 = no journal */
 	uint64_t journal_max_octets;
 };
 
@@ -181,12 +201,13 @@ struct store_timers {
 };
 
 enum peer_event {
-	PEER_PRIMARY_SOA,	 /* a primary answered with this serial */
-	PEER_PRIMARY_ERROR,	 /* a primary failed: text */
-	PEER_DOWNSTREAM_SENT,	 /* NOTIFY left */
-	PEER_DOWNSTREAM_ACKED,	 /* NOTIFY answered NOERROR */
-	PEER_DOWNSTREAM_FAILED,	 /* NOTIFY refused or given up: text */
-	PEER_DOWNSTREAM_FETCHED	 /* it transferred this serial and version, or asked and is current */
+	PEER_PRIMARY_SOA,	/* a primary answered with this serial */
+	PEER_PRIMARY_ERROR,	/* a primary failed: text */
+	PEER_DOWNSTREAM_SENT,	/* NOTIFY left */
+	PEER_DOWNSTREAM_ACKED,	/* NOTIFY answered NOERROR */
+	PEER_DOWNSTREAM_FAILED, /* NOTIFY refused or given up: text */
+	PEER_DOWNSTREAM_FETCHED /* it transferred this serial and version, or asked and is current
+				 */
 };
 
 struct store_peer {
@@ -212,7 +233,8 @@ struct store_order {
 	union {
 		struct {
 			uint8_t name[255];
-			struct store_zone *zone; /* result when the row existed; freed with the order */
+			struct store_zone
+			    *zone; /* result when the row existed; freed with the order */
 		} add;
 		struct {
 			enum store_pending pending;
@@ -221,13 +243,14 @@ struct store_order {
 		struct {
 			int64_t version;
 			struct stage_batch *batch; /* owned */
-		} stage; /* also STORE_ABORT */
+			bool found;		   /* result of ABORT: something had been staged */
+		} stage;			   /* also STORE_ABORT */
 		struct store_commit commit;
 		struct store_timers timers;
 		struct {
 			struct store_notify *v; /* owned */
 			size_t count;
-		} outbox; /* ids are filled in on return */
+		} outbox; /* ids, and qtype where a row was absorbed, are filled in on return */
 		struct {
 			struct store_notify row;
 			bool remove;
@@ -235,8 +258,11 @@ struct store_order {
 		struct store_peer peer;
 		struct store_log log;
 		struct {
-			int64_t keep_version; /* oldest version a transfer out still reads */
-			bool more;	      /* result: there is more to sweep */
+			/* Oldest version a transfer out still reads; for an IXFR that of its first
+			 * chunk.  Segments that died up to it and void steps before it are removed.
+			 */
+			int64_t keep_version;
+			bool more; /* result: there is more to sweep */
 		} sweep;
 	};
 };
@@ -255,10 +281,10 @@ struct store_conf {
 /* 0, or -1 with a text that says what to do.  Refuses a database of a newer version. */
 int store_open(struct store **out, const struct store_conf *c, struct zr_err *e);
 /* Before store_start().  The callback returns 0 to go on. */
-int store_each_zone(struct store *s, int (*cb)(void *, const struct store_zone *), void *arg,
-    struct zr_err *e);
-int store_each_outbox(struct store *s, int (*cb)(void *, const struct store_notify *), void *arg,
-    struct zr_err *e);
+int store_each_zone(
+    struct store *s, int (*cb)(void *, const struct store_zone *), void *arg, struct zr_err *e);
+int store_each_outbox(
+    struct store *s, int (*cb)(void *, const struct store_notify *), void *arg, struct zr_err *e);
 int store_start(struct store *s, struct zr_err *e);
 void store_post(struct store *s, struct store_order *o); /* any thread */
 /* Carries out what is queued, ends the thread, checkpoints, closes, frees. */

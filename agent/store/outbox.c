@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* NOTIFYs owed. */
+#include "store/store_p.h"
+
+int
+outbox_insert(struct store *s, int64_t zone, struct store_notify *n, struct zr_err *e)
+{
+	char target[ADDR_TEXT_MAX];
+	int64_t qtype = n->qtype;
+	struct q q;
+	int rc;
+
+	n->id = s->next_outbox++;
+	n->zone_id = zone;
+	q_open(&q, s->db, SQL_OUTBOX_ADD);
+	q_int(&q, ":id", n->id);
+	q_int(&q, ":zone", zone);
+	q_text(&q, ":downstream", n->downstream);
+	q_text(&q, ":target", row_addr_text(&n->target, target));
+	q_int(&q, ":qtype", n->qtype);
+	q_int(&q, ":serial", n->serial);
+	q_time(&q, ":not_before", n->not_before);
+	q_int(&q, ":tries", n->tries);
+	rc = q_value(&q, &qtype, e);
+	n->qtype = (uint16_t)qtype;
+	return rc < 0 ? -1 : 0;
+}
+
+int
+outbox_add(struct store *s, struct store_order *o, struct zr_err *e)
+{
+	struct zone_base base;
+
+	if (zones_base(s, o->zone_id, &base, e) < 0)
+		return -1;
+	for (size_t i = 0; i < o->outbox.count; i++)
+		if (outbox_insert(s, o->zone_id, &o->outbox.v[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* A row that is gone was absorbed by a newer one: nothing to do. */
+int
+outbox_set(struct store *s, struct store_order *o, struct zr_err *e)
+{
+	struct q q;
+
+	q_open(&q, s->db, o->notify.remove ? SQL_OUTBOX_REMOVE : SQL_OUTBOX_SET);
+	q_int(&q, ":id", o->notify.row.id);
+	q_int(&q, ":zone", o->zone_id);
+	if (!o->notify.remove) {
+		q_int(&q, ":tries", o->notify.row.tries);
+		q_time(&q, ":not_before", o->notify.row.not_before);
+	}
+	return q_run(&q, e);
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The thread: mail -> lanes -> groups.  A group is one transaction; what it costs is one
+ * fsync at most, however many orders it holds.  One turn of the loop is
+ *
+ *     take mail, one group of the control lane, one small group of the stage lane, some chores
+ *
+ * so that an order waits at most a few milliseconds for somebody else's large transfer.
+ */
+#include "base/mem.h"
+#include "store/store_p.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A group ends at the first limit it meets. */
+struct limits {
+	unsigned orders; /* bounds what is done again when the group fails */
+	size_t octets;	 /* bounds the memory for changed pages */
+	int64_t us;
+};
+
+static const struct limits control_limits = {512, 4 * 1024 * 1024, 20 * ZR_US_PER_MS};
+/* Control orders wait for a group of these to end. */
+static const struct limits stage_limits = {64, 1024 * 1024, 4 * ZR_US_PER_MS};
+
+#define MAIL_QUIT (-1)
+
+static struct store_order *
+order_of(struct mail *m)
+{
+	return ZR_CONTAINER(m, struct store_order, mail);
+}
+
+static void
+lane_init(struct lane *l)
+{
+	l->head = NULL;
+	l->tail = &l->head;
+}
+
+static void
+lane_put(struct lane *l, struct mail *m)
+{
+	m->next = NULL;
+	*l->tail = m;
+	l->tail = &m->next;
+}
+
+static struct mail *
+lane_take(struct lane *l, struct mail **at)
+{
+	struct mail *m = *at;
+
+	*at = m->next;
+	if (l->tail == &m->next)
+		l->tail = at;
+	return m;
+}
+
+/* ---- one order ---- */
+
+static int
+sync_run(struct store *s, struct store_order *o, struct zr_err *e)
+{
+	(void)s;
+	(void)o;
+	(void)e;
+	return 0; /* that its group is durable is all it wants */
+}
+
+static int (*const run_op[])(struct store *, struct store_order *, struct zr_err *) = {
+    [STORE_ADD_ZONE] = zones_add,
+    [STORE_REMOVE_ZONE] = zones_remove,
+    [STORE_MARK] = zones_mark,
+    [STORE_STAGE] = stage_run,
+    [STORE_COMMIT] = commit_run,
+    [STORE_ABORT] = stage_abort,
+    [STORE_TIMERS] = zones_timers,
+    [STORE_OUTBOX_ADD] = outbox_add,
+    [STORE_OUTBOX_SET] = outbox_set,
+    [STORE_PEER_SEEN] = peers_seen,
+    [STORE_LOG_TRANSFER] = peers_log,
+    [STORE_SWEEP] = sweep_run,
+    [STORE_SYNC] = sync_run,
+};
+_Static_assert(sizeof(run_op) / sizeof(run_op[0]) == STORE_SYNC + 1, "a function for every order");
+
+static bool
+is_durable(const struct store_order *o)
+{
+	return o->durable || o->op == STORE_MARK || o->op == STORE_SYNC;
+}
+
+/* Roughly what it adds to the page cache. */
+static size_t
+order_octets(const struct store_order *o)
+{
+	if (o->op == STORE_STAGE && o->stage.batch != NULL)
+		return o->stage.batch->octets;
+	if (o->op == STORE_COMMIT && o->commit.batch != NULL)
+		return o->commit.batch->octets;
+	return 1024;
+}
+
+static int
+run_order(struct store *s, struct store_order *o)
+{
+	zr_err_clear(&o->err);
+	if (run_op[o->op](s, o, &o->err) == 0)
+		return 0;
+	if (o->err.code == ZR_OK)
+		zr_fail(&o->err, ZR_INTERNAL, "order %d failed without a reason", (int)o->op);
+	return -1;
+}
+
+/* It has been carried out, or has failed for good. */
+static void
+report(struct store *s, struct store_order *o)
+{
+	if (o->op == STORE_ABORT && o->err.code == ZR_OK && o->stage.found)
+		tidy_aborted(s, o->zone_id, o->stage.version);
+	if (o->op == STORE_ADD_ZONE && o->err.code != ZR_OK)
+		o->zone_id = 0;
+	if (o->reply == NULL) {
+		store_order_free(o);
+		return;
+	}
+	o->mail.type = STORE_DONE;
+	mbox_post(o->reply, &o->mail);
+}
+
+/* ---- groups ---- */
+
+static int
+commit(struct store *s, struct zr_err *e)
+{
+	struct timespec nap = {s->slow_ms / 1000, s->slow_ms % 1000 * 1000000L};
+
+	if (s->slow_ms != 0)
+		(void)nanosleep(&nap, NULL);
+	return db_commit(s->db, e);
+}
+
+/* One that may run now, or NULL. */
+static struct mail **
+runnable(struct store *s, struct lane *l)
+{
+	struct mail **at = &l->head;
+
+	while (*at != NULL && l == &s->stage && tidy_blocks(s, order_of(*at)->zone_id))
+		at = &(*at)->next;
+	return *at != NULL ? at : NULL;
+}
+
+/* Durable orders early in the lane: later ones will not be in this group. */
+static bool
+wants_sync(const struct lane *l, unsigned orders)
+{
+	for (struct mail *m = l->head; m != NULL && orders > 0; m = m->next, orders--)
+		if (is_durable(order_of(m)))
+			return true;
+	return false;
+}
+
+/* Moves orders into `group` and runs them in one transaction.  On failure nothing of it stays. */
+static int
+run_group(struct store *s, struct lane *l, struct lane *group, const struct limits *limits,
+    struct zr_err *e)
+{
+	int64_t end = clock_now().mono.us + limits->us;
+	bool durable = wants_sync(l, limits->orders);
+	unsigned orders = 0;
+	size_t octets = 0;
+	struct mail **at = runnable(s, l), *m;
+
+	for (; at != NULL; at = runnable(s, l)) {
+		m = lane_take(l, at);
+		lane_put(group, m);
+		if (orders++ == 0 && db_begin(s->db, durable, e) < 0)
+			return -1;
+		if (run_order(s, order_of(m)) < 0) {
+			*e = order_of(m)->err;
+			goto fail;
+		}
+		octets += order_octets(order_of(m));
+		if (orders >= limits->orders || octets >= limits->octets ||
+		    clock_now().mono.us >= end)
+			break;
+	}
+	if (commit(s, e) == 0)
+		return 0;
+fail:
+	db_rollback(s->db);
+	return -1;
+}
+
+static void
+run_alone(struct store *s, struct store_order *o)
+{
+	zr_err_clear(&o->err);
+	if (db_begin(s->db, is_durable(o), &o->err) < 0)
+		return;
+	if (run_order(s, o) < 0 || commit(s, &o->err) < 0)
+		db_rollback(s->db);
+}
+
+static void
+log_failure(struct store *s, const struct store_order *o)
+{
+	uint64_t left_out;
+
+	if (o->err.code == ZR_NOTFOUND || /* removed meanwhile: no fault of the store */
+	    !log_limit_pass(&s->log_limit, clock_now().mono.us, &left_out))
+		return;
+	log_event(LOG_LVL_ERROR, "store-order-failed", LI("zone-id", o->zone_id),
+	    LU("order", o->op), LS("error", o->err.text), LU("suppressed", left_out));
+}
+
+/* False when there was nothing to do. */
+static bool
+turn_lane(struct store *s, struct lane *l, const struct limits *limits)
+{
+	struct zr_err e = {0};
+	struct store_order *o;
+	struct lane group;
+	bool done;
+
+	if (runnable(s, l) == NULL)
+		return false;
+	lane_init(&group);
+	done = run_group(s, l, &group, limits, &e) == 0;
+	while (group.head != NULL) {
+		o = order_of(lane_take(&group, &group.head));
+		if (!done) {
+			run_alone(s, o);
+			if (o->err.code != ZR_OK)
+				log_failure(s, o);
+		}
+		report(s, o);
+	}
+	return true;
+}
+
+/* Takes STAGE orders out of the lane: of one zone and version, or of any with 0. */
+static void
+drop_staged(struct store *s, int64_t zone, int64_t version, const struct zr_err *e)
+{
+	struct mail **at = &s->stage.head;
+	struct store_order *o;
+
+	while (*at != NULL) {
+		o = order_of(*at);
+		if ((zone != 0 && o->zone_id != zone) ||
+		    (version != 0 && o->stage.version != version)) {
+			at = &(*at)->next;
+			continue;
+		}
+		(void)lane_take(&s->stage, at);
+		o->err = *e;
+		report(s, o);
+	}
+}
+
+/* ---- the thread ---- */
+
+static void
+sort_mail(struct store *s, struct mail *m)
+{
+	static const struct zr_err none;
+	struct store_order *o;
+	struct mail *next;
+
+	for (; m != NULL; m = next) {
+		next = m->next;
+		if (m->type == MAIL_QUIT) {
+			s->quitting = true;
+			continue;
+		}
+		o = order_of(m);
+		if (o->op == STORE_STAGE) {
+			lane_put(&s->stage, m);
+			continue;
+		}
+		/* Staged and then forgotten comes to the same as never staged. */
+		if (o->op == STORE_ABORT)
+			drop_staged(s, o->zone_id, o->stage.version, &none);
+		lane_put(&s->control, m);
+	}
+}
+
+static bool
+turn_chores(struct store *s)
+{
+	struct zr_err e = {0};
+	int64_t failed;
+	bool busy = tidy_step(s, &failed, &e);
+
+	/* Their transfers must not wait until the disk has room again. */
+	if (failed != 0 && tidy_blocks(s, failed))
+		drop_staged(s, failed, 0, &e);
+	if (!busy && s->quitting && s->control.head == NULL && s->stage.head != NULL) {
+		zr_fail(&e, ZR_DB, "the store stops");
+		drop_staged(s, 0, 0, &e);
+	}
+	return busy;
+}
+
+static void *
+run_thread(void *arg)
+{
+	struct store *s = arg;
+	bool busy = true;
+
+	while (!s->quitting || s->control.head != NULL || s->stage.head != NULL) {
+		sort_mail(s, mbox_wait(s->box, busy || s->quitting ? 0 : tidy_wait_ms(s)));
+		busy = turn_lane(s, &s->control, &control_limits);
+		busy |= turn_lane(s, &s->stage, &stage_limits);
+		if (!s->quitting || s->stage.head != NULL)
+			busy |= turn_chores(s);
+		tidy_checkpoint(s, !busy);
+	}
+	return NULL;
+}
+
+/* ---- door ---- */
+
+static int
+first_id(struct store *s, enum sql_id last, int64_t *next, struct zr_err *e)
+{
+	struct q q;
+
+	q_open(&q, s->db, last);
+	if (q_value(&q, next, e) < 0)
+		return -1;
+	++*next;
+	return 0;
+}
+
+int
+store_open(struct store **out, const struct store_conf *c, struct zr_err *e)
+{
+	struct store *s = zr_xcalloc(1, sizeof(*s));
+
+	*out = NULL;
+	lane_init(&s->control);
+	lane_init(&s->stage);
+	s->quit.type = MAIL_QUIT;
+	s->slow_ms = c->slow ? c->slow_ms : 0;
+	s->log_limit = (struct log_limit){.interval_us = 10 * ZR_US_PER_S, .burst = 10};
+	s->lock_fd = lock_take(c->path, e);
+	if (s->lock_fd < 0)
+		goto fail;
+	s->box = mbox_new();
+	if (s->box == NULL) {
+		zr_fail(e, ZR_DB, "no file descriptor for the store: raise the limit (ulimit -n)");
+		goto fail;
+	}
+	if (db_open(&s->db, c->path, DB_WRITER, e) < 0 ||
+	    first_id(s, SQL_ZONE_LAST_ID, &s->next_zone, e) < 0 ||
+	    first_id(s, SQL_CONTENT_LAST_ID, &s->next_content, e) < 0 ||
+	    first_id(s, SQL_OUTBOX_LAST_ID, &s->next_outbox, e) < 0 || tidy_open(s, e) < 0)
+		goto fail;
+	*out = s;
+	return 0;
+fail:
+	store_stop(s);
+	return -1;
+}
+
+/* Signals are for the main thread. */
+int
+store_start(struct store *s, struct zr_err *e)
+{
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&s->thread, NULL, run_thread, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0)
+		return zr_fail(e, ZR_DB, "cannot start the thread of the store: %s", strerror(rc));
+	s->started = true;
+	return 0;
+}
+
+void
+store_post(struct store *s, struct store_order *o)
+{
+	o->mail.type = 0;
+	mbox_post(s->box, &o->mail);
+}
+
+void
+store_stop(struct store *s)
+{
+	if (s == NULL)
+		return;
+	if (s->db != NULL) {
+		mbox_post(s->box, &s->quit);
+		if (s->started)
+			pthread_join(s->thread, NULL);
+		else
+			run_thread(s);
+	}
+	tidy_close(s);
+	/* Closing the last handle writes the WAL back; with readers still open it stays. */
+	db_close(s->db);
+	mbox_free(s->box);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	free(s);
+}

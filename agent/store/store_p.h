@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside of the store.  All of it belongs to the store's thread (before store_start() and after
+ * store_stop(): to the caller's).
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mbox.h"
+#include "store/db.h"
+#include "store/store.h"
+
+#define TRANSFERS_KEPT 20 /* per zone and direction */
+#define SWEEP_ROWS 256	  /* removed in one transaction: at most some 4 MiB of segments */
+
+struct chore;
+
+/* Orders waiting, first to last. */
+struct lane {
+	struct mail *head;
+	struct mail **tail;
+};
+
+struct store {
+	struct db *db;
+	struct mbox *box;
+	pthread_t thread;
+	struct mail quit; /* posted by store_stop() */
+	bool started;
+	bool quitting;
+	int lock_fd;
+	unsigned slow_ms;
+	struct lane control, stage;
+	/* Row numbers are never used twice while the program runs: a late order finds nothing. */
+	int64_t next_zone, next_content, next_outbox;
+	/* tidy.c */
+	struct chore *chores, **chores_tail;
+	struct zr_mono chores_at; /* not before: the last attempt failed */
+	struct zr_mono purge_at;
+	int checkpoint_at; /* pages in the WAL */
+	struct log_limit log_limit;
+};
+
+/* ---- row.c: rows to structs ---- */
+
+/* Octets of the wire name at p; 0 when it does not end within `max`. */
+size_t row_name_len(const uint8_t *p, size_t max);
+/* Current row of a statement over zone_state; borrows from it. */
+void row_zone(struct q *q, struct store_zone *z);
+struct store_zone *row_zone_copy(const struct store_zone *z); /* one block; free() */
+/* False when the target is no address (any more: an interface has gone). */
+bool row_notify(struct q *q, struct store_notify *n);
+enum zr_code row_code(const char *name);      /* "" is ZR_OK, unknown ZR_INTERNAL */
+const char *row_code_text(enum zr_code code); /* "" for ZR_OK */
+void row_text(char *out, size_t size, const char *text);
+bool row_addr(const char *text, struct zr_addr *out);			     /* "" is no address */
+const char *row_addr_text(const struct zr_addr *a, char out[ADDR_TEXT_MAX]); /* "" for none */
+
+/* ---- one order each: 0, or -1 and the transaction must be rolled back ---- */
+
+int zones_add(struct store *s, struct store_order *o, struct zr_err *e);
+int zones_remove(struct store *s, struct store_order *o, struct zr_err *e);
+int zones_mark(struct store *s, struct store_order *o, struct zr_err *e);
+int zones_timers(struct store *s, struct store_order *o, struct zr_err *e);
+int stage_run(struct store *s, struct store_order *o, struct zr_err *e);
+int stage_abort(struct store *s, struct store_order *o, struct zr_err *e);
+int commit_run(struct store *s, struct store_order *o, struct zr_err *e);
+int outbox_add(struct store *s, struct store_order *o, struct zr_err *e);
+int outbox_set(struct store *s, struct store_order *o, struct zr_err *e);
+int peers_seen(struct store *s, struct store_order *o, struct zr_err *e);
+int peers_log(struct store *s, struct store_order *o, struct zr_err *e);
+int sweep_run(struct store *s, struct store_order *o, struct zr_err *e);
+
+/* ---- what they share ---- */
+
+/* Runs a statement whose only parameter is :zone. */
+int run_zone(struct db *db, enum sql_id id, int64_t zone, struct zr_err *e);
+
+/* A zone before it is changed. */
+struct zone_base {
+	int64_t version;
+	int64_t segments, records, octets;
+	uint8_t digest[SEGMENT_DIGEST];
+	uint32_t serial;
+	uint32_t expire; /* of the SOA, seconds; 0 without content */
+	int64_t journal_from, journal_steps, journal_octets;
+};
+
+/* ZR_NOTFOUND when there is no such zone or it is removed. */
+int zones_base(struct store *s, int64_t zone, struct zone_base *out, struct zr_err *e);
+int zones_mark_set(struct store *s, int64_t zone, enum store_pending pending, struct zr_wall since,
+    struct zr_err *e);
+
+/* What a version under construction amounts to, against the version before. */
+struct tally {
+	int64_t version;
+	bool aborted;
+	int64_t segments, records, octets;
+	uint8_t digest[SEGMENT_DIGEST];
+	int64_t journal_steps, journal_octets;
+};
+
+/* 1 there is one, 0 none (*t is zero), -1. */
+int stage_tally(struct store *s, int64_t zone, struct tally *t, struct zr_err *e);
+int stage_apply(struct store *s, int64_t zone, int64_t version, const struct stage_batch *b,
+    struct tally *t, struct zr_err *e);
+
+int outbox_insert(struct store *s, int64_t zone, struct store_notify *n, struct zr_err *e);
+int peers_insert_log(struct store *s, int64_t zone, const struct store_log *l, struct zr_err *e);
+
+/*
+ * Removing in pieces.  *budget counts down by rows.  1: the budget is used up, there is
+ * more; 0: all done; -1.
+ */
+struct key_cursor {
+	uint8_t *key; /* NULL: from the beginning; free() */
+	size_t len;
+};
+int sweep_dead(struct store *s, int64_t zone, int64_t keep, unsigned *budget, struct zr_err *e);
+int sweep_staged(struct store *s, int64_t zone, int64_t version, struct key_cursor *c,
+    unsigned *budget, struct zr_err *e);
+int sweep_removed(struct store *s, int64_t zone, unsigned *budget, struct zr_err *e);
+
+/* ---- tidy.c: work nobody ordered ---- */
+
+/* At open: everything staged is given up; what a crash or an earlier run left becomes chores. */
+int tidy_open(struct store *s, struct zr_err *e);
+void tidy_close(struct store *s);
+void tidy_aborted(struct store *s, int64_t zone, int64_t version); /* an ABORT was committed */
+bool tidy_blocks(const struct store *s, int64_t zone); /* STAGE of this zone must wait */
+/* At most one small transaction; false when nothing is due.  *failed: zone whose chore failed, or
+ * 0. */
+bool tidy_step(struct store *s, int64_t *failed, struct zr_err *e);
+/* Milliseconds until tidy_step() may have something to do. */
+int tidy_wait_ms(const struct store *s);
+/* Keeps the WAL bounded; `idle`: nobody waits. */
+void tidy_checkpoint(struct store *s, bool idle);
+
+/* ---- lock.c ---- */
+
+/* One daemon per database: holds PATH.lock until closed.  The descriptor, or -1. */
+int lock_take(const char *path, struct zr_err *e);

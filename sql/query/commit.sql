@@ -1,0 +1,29 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- What a commit does beside the flip: the length of the journal and ambiguous serials.
+
+-- name: journal_size
+SELECT count(*) FILTER (WHERE part = 0 AND chunk = 0), coalesce(sum(octets), 0)
+FROM journal WHERE zone = :zone AND version = :version;
+
+-- name: ambiguous_add
+INSERT OR REPLACE INTO ambiguous (zone, low, high, until) VALUES (:zone, :low, :high, :until);
+
+-- name: ambiguous_any
+SELECT 1 FROM ambiguous WHERE zone = :zone LIMIT 1;
+
+-- A range is left when the serial moves out of it; from then on it is kept for one EXPIRE.  The whole
+-- circle is never left: it has its end from the beginning.
+-- name: ambiguous_leave
+UPDATE ambiguous SET until = CASE
+	WHEN ((:serial - low) & 0xffffffff) <= ((high - low) & 0xffffffff) THEN 0
+	WHEN until = 0 THEN :until ELSE until END
+WHERE zone = :zone AND high - low < 0xffffffff;
+
+-- name: ambiguous_expire
+DELETE FROM ambiguous WHERE zone = :zone AND until > 0 AND until < :now;
+
+-- name: ambiguous_count
+SELECT count(*) FROM ambiguous WHERE zone = :zone;
+
+-- name: ambiguous_clear
+DELETE FROM ambiguous WHERE zone = :zone;

@@ -1,0 +1,272 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- What zonerelayctl asks, on a read-only handle of its own.  It brings the functions name_show(wire name),
+-- serial_gt(a, b), time_now() and live() (1: the lines of a running daemon were loaded).
+--
+-- Answers of the daemon are put into temporary tables and laid over the rows of the database.  Columns
+-- called *_at are times; with --json the columns are the keys.
+
+-- name: tool_schema_version
+SELECT user_version FROM pragma_user_version;
+
+-- name: tool_begin
+BEGIN;
+
+-- name: tool_commit
+COMMIT;
+
+-- Lines of kind "zone".
+-- name: tool_create_live_zone
+CREATE TEMP TABLE live_zone (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+
+-- All others, in the order in which they came.
+-- name: tool_create_live_line
+CREATE TEMP TABLE live_line (
+	n INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT, address TEXT, body TEXT NOT NULL
+);
+
+-- name: tool_add_live_zone
+INSERT OR REPLACE INTO live_zone (id, body)
+SELECT json_extract(:line, '$.id'), :line WHERE json_extract(:line, '$.kind') = 'zone';
+
+-- name: tool_add_live_line
+INSERT INTO live_line (kind, name, address, body)
+SELECT json_extract(:line, '$.kind'), json_extract(:line, '$.name'),
+	coalesce(json_extract(:line, '$.address'), ''), :line
+WHERE json_extract(:line, '$.kind') <> 'zone';
+
+-- name: tool_forget_live_zones
+DELETE FROM live_zone;
+
+-- A zone as operators see it.  A zone the daemon says nothing about has nothing to tell.
+-- name: tool_create_zone_now
+CREATE TEMP VIEW zone_now AS
+SELECT z.id, name_show(z.name) AS name, z.name AS wire,
+	coalesce(json_extract(l.body, '$.state'), CASE
+		WHEN z.soa IS NULL THEN 'never'
+		WHEN z.expire_at > 0 AND z.expire_at <= time_now() THEN 'expired'
+		WHEN live() THEN 'current'
+		WHEN EXISTS (SELECT 1 FROM primary_state AS p WHERE p.zone = z.id
+			AND serial_gt(p.serial, z.serial)) THEN 'behind'
+		WHEN z.failures > 0 THEN 'failing'
+		ELSE 'current' END) AS state,
+	coalesce(json_extract(l.body, '$.activity'), CASE WHEN live() THEN 'idle' END) AS activity,
+	CASE WHEN z.soa IS NOT NULL THEN z.serial END AS serial, z.version,
+	z.segments, z.records, z.octets, lower(hex(z.digest)) AS digest,
+	z.loaded_at, coalesce(json_extract(l.body, '$.checked_at'), z.checked_at) AS checked_at,
+	coalesce(json_extract(l.body, '$.refresh_at'), z.refresh_at) AS refresh_at,
+	coalesce(json_extract(l.body, '$.expire_at'), z.expire_at) AS expire_at,
+	coalesce(json_extract(l.body, '$.pending'), CASE z.pending WHEN 1 THEN 'check'
+		WHEN 2 THEN 'force' ELSE 'none' END) AS pending,
+	coalesce(json_extract(l.body, '$.pending_at'), z.pending_since) AS pending_at,
+	coalesce(json_extract(l.body, '$.failures'), z.failures) AS failures,
+	coalesce(json_extract(l.body, '$.error'), z.error_text) AS error,
+	coalesce(json_extract(l.body, '$.error_code'), z.error) AS error_code,
+	coalesce(json_extract(l.body, '$.error_peer'), z.error_peer) AS error_peer,
+	coalesce(json_extract(l.body, '$.error_at'), z.error_at) AS error_at,
+	coalesce(json_extract(l.body, '$.next_at'), z.next_try) AS next_at,
+	json_extract(l.body, '$.lane') AS lane,
+	json_extract(l.body, '$.queued_at') AS queued_at,
+	json_extract(l.body, '$.primary') AS primary_name,
+	json_extract(l.body, '$.address') AS primary_address,
+	json_extract(l.body, '$.transfer') AS transfer,
+	json_extract(l.body, '$.transfer_at') AS transfer_at,
+	json_extract(l.body, '$.records') AS transfer_records,
+	json_extract(l.body, '$.octets') AS transfer_octets,
+	json_extract(l.body, '$.messages') AS transfer_messages,
+	json_extract(l.body, '$.want_serial') AS want_serial
+FROM zone_state AS z LEFT JOIN live_zone AS l ON l.id = z.id
+WHERE z.name IS NOT NULL AND z.removed_at = 0;
+
+-- name: tool_zones
+SELECT name, state, activity, serial, records, octets, loaded_at, checked_at, refresh_at, expire_at,
+	pending, failures, error_code, error, error_at, next_at
+FROM zone_now WHERE :state IS NULL OR state = :state ORDER BY name LIMIT :limit;
+
+-- name: tool_zone_count
+SELECT count(*) FROM zone WHERE name IS NOT NULL AND removed_at = 0;
+
+-- name: tool_zone_id
+SELECT id, version, serial, soa IS NOT NULL AS loaded, records,
+	expire_at > 0 AND expire_at <= time_now() AS expired
+FROM zone WHERE name = :name AND removed_at = 0;
+
+-- `ahead`: the primary last seen to hold something newer.
+-- name: tool_zone
+SELECT zone_now.*, a.name AS ahead_primary, a.serial AS ahead_serial, a.seen_at AS ahead_at
+FROM zone_now LEFT JOIN primary_state AS a ON (a.zone, a.name, a.address) = (
+	SELECT p.zone, p.name, p.address FROM primary_state AS p WHERE p.zone = zone_now.id
+		AND serial_gt(p.serial, zone_now.serial) ORDER BY p.seen_at DESC LIMIT 1)
+WHERE zone_now.id = :zone;
+
+-- What is configured, when that is known; else what was ever seen.
+-- name: tool_zone_primaries
+SELECT l.name, l.address, coalesce(json_extract(l.body, '$.serial'), p.serial) AS serial,
+	coalesce(json_extract(l.body, '$.serial_at'), p.seen_at, 0) AS seen_at,
+	CASE WHEN p.error_at > p.seen_at THEN p.error_text END AS error,
+	CASE WHEN p.error_at > p.seen_at THEN p.error END AS error_code,
+	CASE WHEN p.error_at > p.seen_at THEN p.error_at END AS error_at,
+	json_extract(l.body, '$.failures') AS failures,
+	json_extract(l.body, '$.held_until_at') AS held_until_at
+FROM live_line AS l
+LEFT JOIN primary_state AS p ON p.zone = :zone AND p.name = l.name AND p.address = l.address
+WHERE l.kind = 'primary'
+UNION ALL
+SELECT p.name, p.address, p.serial, p.seen_at,
+	CASE WHEN p.error_at > p.seen_at THEN p.error_text END,
+	CASE WHEN p.error_at > p.seen_at THEN p.error END,
+	CASE WHEN p.error_at > p.seen_at THEN p.error_at END, NULL, NULL
+FROM primary_state AS p
+WHERE p.zone = :zone AND NOT EXISTS (SELECT 1 FROM live_line WHERE kind = 'primary');
+
+-- One row for each zone and downstream that were ever in touch.
+-- name: tool_create_downstream_now
+CREATE TEMP VIEW downstream_now AS
+SELECT d.zone, d.name, z.serial, z.version, f.fetched_serial,
+	coalesce(f.fetched_at, 0) AS fetched_at, max(d.notified_at) AS notified_at, max(d.acked_at) AS acked_at, max(d.error_at) AS error_at,
+	(SELECT count(*) FROM outbox AS o WHERE o.zone = d.zone AND o.downstream = d.name) AS owed,
+	CASE
+		WHEN z.soa IS NULL THEN 'unknown'
+		WHEN f.fetched_serial = z.serial AND f.fetched_version IN (0, z.version) THEN 'current'
+		WHEN EXISTS (SELECT 1 FROM outbox AS o WHERE o.zone = d.zone
+			AND o.downstream = d.name) THEN 'owed'
+		WHEN f.fetched_at > 0 OR max(d.notified_at) > 0 THEN 'behind'
+		ELSE 'unknown' END AS state
+FROM downstream_state AS d
+JOIN zone AS z ON z.id = d.zone AND z.name IS NOT NULL AND z.removed_at = 0
+LEFT JOIN downstream_state AS f ON f.zone = d.zone AND f.name = d.name AND f.target = ''
+GROUP BY d.zone, d.name;
+
+-- The pairs of name and address of which zone :zone knows; configured ones when known.
+-- name: tool_zone_downstreams
+WITH pair (name, address, body) AS (
+	SELECT name, address, body FROM live_line WHERE kind = 'downstream'
+	UNION ALL
+	SELECT name, target, NULL FROM downstream_state AS d
+	WHERE zone = :zone AND NOT EXISTS (SELECT 1 FROM live_line WHERE kind = 'downstream')
+		AND (target <> '' OR NOT EXISTS (SELECT 1 FROM downstream_state AS o
+			WHERE o.zone = d.zone AND o.name = d.name AND o.target > ''))
+	UNION ALL
+	SELECT downstream, target, NULL FROM outbox AS b
+	WHERE zone = :zone AND NOT EXISTS (SELECT 1 FROM live_line WHERE kind = 'downstream')
+		AND NOT EXISTS (SELECT 1 FROM downstream_state AS o
+			WHERE o.zone = b.zone AND o.name = b.downstream AND o.target = b.target)
+), here AS (
+	SELECT * FROM downstream_now WHERE zone = :zone
+)
+SELECT p.name, p.address,
+	CASE WHEN coalesce(s.state, 'unknown') IN ('unknown', 'behind') AND b.id IS NOT NULL
+		THEN 'owed' ELSE coalesce(s.state, 'unknown') END AS state,
+	d.notified_serial, d.notified_at, d.acked_serial, d.acked_at,
+	s.fetched_serial, s.fetched_at,
+	b.tries, b.not_before AS next_at,
+	CASE WHEN d.error_at > max(d.acked_at, coalesce(s.fetched_at, 0)) THEN d.error_text END
+		AS error,
+	CASE WHEN d.error_at > max(d.acked_at, coalesce(s.fetched_at, 0)) THEN d.error END
+		AS error_code,
+	CASE WHEN d.error_at > max(d.acked_at, coalesce(s.fetched_at, 0)) THEN d.error_at END
+		AS error_at
+FROM pair AS p
+LEFT JOIN downstream_state AS d ON d.zone = :zone AND d.name = p.name AND d.target = p.address
+LEFT JOIN here AS s ON s.name = p.name
+LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address;
+
+-- name: tool_zone_transfers
+SELECT at AS started_at, duration AS duration_us, CASE out WHEN 0 THEN 'in' ELSE 'out' END AS direction,
+	kind, peer, address, from_serial, to_serial, octets, records, messages,
+	error AS error_code, text AS error
+FROM transfer WHERE zone = :zone ORDER BY at DESC, out, n DESC LIMIT :limit;
+
+-- name: tool_transfers
+SELECT name_show(z.name) AS name, t.at AS started_at, t.duration AS duration_us,
+	CASE t.out WHEN 0 THEN 'in' ELSE 'out' END AS direction, t.kind, t.peer, t.address,
+	t.from_serial, t.to_serial, t.octets, t.records, t.messages, t.error AS error_code,
+	t.text AS error
+FROM transfer AS t JOIN zone AS z ON z.id = t.zone AND z.name IS NOT NULL AND z.removed_at = 0
+WHERE :zone IS NULL OR t.zone = :zone
+ORDER BY t.at DESC, t.zone, t.out, t.n DESC LIMIT :limit;
+
+-- name: tool_downstreams
+WITH known (name) AS (
+	SELECT name FROM live_line WHERE kind = 'downstream'
+	UNION SELECT name FROM downstream_state WHERE NOT live()
+	UNION SELECT downstream FROM outbox WHERE NOT live()
+)
+SELECT k.name, count(s.zone) AS zones, coalesce(sum(s.state = 'current'), 0) AS current,
+	coalesce(sum(s.state = 'behind'), 0) AS behind,
+	(SELECT count(DISTINCT zone) FROM outbox AS o WHERE o.downstream = k.name) AS owed,
+	coalesce(sum(s.state = 'behind' AND s.acked_at > s.fetched_at), 0) AS acked_only,
+	coalesce(max(s.notified_at), 0) AS notified_at, coalesce(max(s.acked_at), 0) AS acked_at,
+	coalesce(max(s.fetched_at), 0) AS fetched_at,
+	(SELECT sum(json_extract(body, '$.inflight')) FROM live_line AS l
+		WHERE l.kind = 'downstream' AND l.name = k.name) AS inflight,
+	(SELECT max(json_extract(body, '$.transfers')) FROM live_line AS l
+		WHERE l.kind = 'downstream' AND l.name = k.name) AS transfers,
+	(SELECT d.error_text FROM downstream_state AS d WHERE d.name = k.name
+		AND d.error_at = max(s.error_at) AND d.error_at > 0 LIMIT 1) AS error,
+	coalesce(max(s.error_at), 0) AS error_at
+FROM known AS k LEFT JOIN downstream_now AS s ON s.name = k.name
+GROUP BY k.name ORDER BY k.name;
+
+-- Zones by state: the daemon's count when it runs.
+-- name: tool_states
+SELECT json_extract(body, '$.state') AS state, json_extract(body, '$.zones') AS zones
+FROM live_line WHERE kind = 'state'
+UNION ALL
+SELECT state, count(*) FROM zone_now
+WHERE NOT EXISTS (SELECT 1 FROM live_line WHERE kind = 'state') GROUP BY state;
+
+-- name: tool_totals
+SELECT (SELECT count(*) FROM zone WHERE name IS NOT NULL AND removed_at = 0) AS zones,
+	(SELECT coalesce(sum(records), 0) FROM zone WHERE name IS NOT NULL AND removed_at = 0)
+		AS records,
+	(SELECT coalesce(sum(octets), 0) FROM zone WHERE name IS NOT NULL AND removed_at = 0)
+		AS octets,
+	(SELECT count(*) FROM mark) AS pending, (SELECT count(*) FROM outbox) AS outbox,
+	(SELECT coalesce(max(loaded_at), 0) FROM zone) AS loaded_at;
+
+-- name: tool_daemon
+SELECT json_extract(body, '$.version') AS version, json_extract(body, '$.pid') AS pid,
+	json_extract(body, '$.started_at') AS started_at, json_extract(body, '$.config') AS config,
+	json_extract(body, '$.database') AS database, json_extract(body, '$.workers') AS workers,
+	json_extract(body, '$.log_level') AS log_level, json_extract(body, '$.rss') AS rss,
+	json_extract(body, '$.tcp_in') AS tcp_in, json_extract(body, '$.tcp_out') AS tcp_out,
+	json_extract(body, '$.transfers_in') AS transfers_in,
+	json_extract(body, '$.transfers_out') AS transfers_out,
+	json_extract(body, '$.queued') AS queued, json_extract(body, '$.outbox') AS outbox,
+	json_extract(body, '$.store_lag_us') AS store_lag_us,
+	json_extract(body, '$.listen') AS listen_json
+FROM live_line WHERE kind = 'daemon' LIMIT 1;
+
+-- name: tool_primaries
+SELECT name, address, json_extract(body, '$.failures') AS failures,
+	json_extract(body, '$.held_until_at') AS held_until_at,
+	json_extract(body, '$.transfers') AS transfers, json_extract(body, '$.queued') AS queued,
+	json_extract(body, '$.error') AS error, json_extract(body, '$.error_at') AS error_at
+FROM live_line WHERE kind = 'primary' ORDER BY n;
+
+-- What a command brought about, from one line of the daemon.
+-- name: tool_order
+SELECT json_extract(:line, '$.kind') AS kind, json_extract(:line, '$.zones') AS zones,
+	json_extract(:line, '$.notifies') AS notifies, json_extract(:line, '$.added') AS added,
+	json_extract(:line, '$.removed') AS removed, json_extract(:line, '$.changed') AS changed,
+	json_extract(:line, '$.text') AS text;
+
+-- How far a zone is that somebody waits for.
+-- name: tool_wait
+SELECT json_extract(body, '$.name') AS name, json_extract(body, '$.state') AS state,
+	json_extract(body, '$.activity') AS activity, json_extract(body, '$.pending') AS pending,
+	json_extract(body, '$.serial') AS serial, json_extract(body, '$.failures') AS failures,
+	json_extract(body, '$.transfer') AS transfer, json_extract(body, '$.primary') AS primary_name,
+	json_extract(body, '$.records') AS transfer_records,
+	json_extract(body, '$.octets') AS transfer_octets,
+	json_extract(body, '$.want_serial') AS want_serial,
+	json_extract(body, '$.error') AS error, json_extract(body, '$.error_code') AS error_code,
+	json_extract(body, '$.error_peer') AS error_peer,
+	json_extract(body, '$.next_at') AS next_at
+FROM live_zone LIMIT 1;
+
+-- name: tool_export
+SELECT content.data, segment.rrs FROM segment CROSS JOIN content ON content.id = segment.id
+WHERE segment.zone = :zone AND segment.born <= :version
+	AND (segment.died IS NULL OR segment.died > :version)
+ORDER BY segment.key;
