@@ -30,7 +30,7 @@
  *               log_level rss (octets of memory) tcp_in tcp_out (connections) transfers_in
  *               transfers_out queued (zones waiting) outbox (NOTIFYs owed) store_lag_us
  *   state       state zones
- *   zone        id (row of the store; required) name state activity lane queued_at pending
+ *   zone        name state activity lane queued_at pending
  *               pending_at serial version refresh_at expire_at failures next_at primary address
  *               transfer transfer_at records octets messages want_serial error error_code
  *               error_peer error_at
@@ -39,17 +39,20 @@
  *   downstream  name address outbox inflight transfers error error_at
  *               and for `live NAME`: serial (owed or in flight) tries next_at
  *
- *   state       the first that is true: "never" (nothing was ever loaded), "expired", "behind" (a
- *               primary or a NOTIFY announced a newer serial), "failing" (the last round of
- *               checks failed; what is newest is not known), "current"
- *   activity    "idle" "queued" "checking" "transferring" "committing" "frozen" (by the operator)
+ *   state       "never" (nothing was ever loaded), "expired", "behind" (a primary or a NOTIFY
+ *               announced a newer serial), "failing" (the last round of checks failed; what is
+ *               newest is not known), "current".  zonerelayctl decides by itself from serial,
+ *               want_serial, expire_at and failures; the counts are for other readers
+ *   activity    "idle" "queued" "checking" "transferring" "committing" "held" (idle after a
+ *               failure, or frozen by the operator)
  *   lane        "operator" "forced" "notify" "refresh" "startup"
  *   pending     "none" "check" "force"
  *   transfer    "SOA" "IXFR" "AXFR": what is under way; records, octets, messages so far
  *
  * zonerelayctl --wait asks `live NAME` again and again after its order: the zone is done when
- * activity is "idle" or "frozen", and pending is "none" or failures not 0; it was a success when
- * state is "current".  So an order must have moved activity from "idle" before it is answered ok.
+ * activity is "idle" or "held", and pending is "none" or failures not 0; it was a success when
+ * failures is 0 and there is a serial that has not expired.  So an order must have moved
+ * activity from "idle" and "held" before it is answered ok.
  */
 #pragma once
 
