@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- What zonerelayctl asks, on a read-only handle of its own.  It brings the functions name_show(wire name),
--- serial_gt(a, b), time_now() and live() (1: the lines of a running daemon were loaded).
+-- What zonerelayctl asks, on a read-only handle of its own.  It brings the functions
+-- name_show(wire name), serial_gt(a, b), time_now(), live() (1: the lines of a running daemon
+-- were loaded) and known(kind) (1: live_line has every peer of this kind that is configured).
 --
 -- Answers of the daemon are put into temporary tables and laid over the rows of the database.  Columns
 -- called *_at are times; with --json the columns are the keys.
@@ -16,20 +17,21 @@ COMMIT;
 
 -- Lines of kind "zone".
 -- name: tool_create_live_zone
-CREATE TEMP TABLE live_zone (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TEMP TABLE live_zone (name TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 
 -- All others, in the order in which they came.
 -- name: tool_create_live_line
 CREATE TEMP TABLE live_line (
-	n INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT, address TEXT, body TEXT NOT NULL
+	n INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT, address TEXT, body TEXT NOT NULL,
+	UNIQUE (kind, name, address)
 );
 
 -- name: tool_add_live_zone
-INSERT OR REPLACE INTO live_zone (id, body)
-SELECT json_extract(:line, '$.id'), :line WHERE json_extract(:line, '$.kind') = 'zone';
+INSERT OR REPLACE INTO live_zone (name, body)
+SELECT json_extract(:line, '$.name'), :line WHERE json_extract(:line, '$.kind') = 'zone';
 
 -- name: tool_add_live_line
-INSERT INTO live_line (kind, name, address, body)
+INSERT OR IGNORE INTO live_line (kind, name, address, body)
 SELECT json_extract(:line, '$.kind'), json_extract(:line, '$.name'),
 	coalesce(json_extract(:line, '$.address'), ''), :line
 WHERE json_extract(:line, '$.kind') <> 'zone';
@@ -37,18 +39,21 @@ WHERE json_extract(:line, '$.kind') <> 'zone';
 -- name: tool_forget_live_zones
 DELETE FROM live_zone;
 
--- A zone as operators see it.  A zone the daemon says nothing about has nothing to tell.
+-- A zone as operators see it.  Its state is the first that is true: "never" (nothing was ever
+-- loaded), "expired", "behind" (a primary or a NOTIFY announced a newer serial), "failing" (the last
+-- round of checks failed), "current".
 -- name: tool_create_zone_now
 CREATE TEMP VIEW zone_now AS
 SELECT z.id, name_show(z.name) AS name, z.name AS wire,
-	coalesce(json_extract(l.body, '$.state'), CASE
+	CASE
 		WHEN z.soa IS NULL THEN 'never'
-		WHEN z.expire_at > 0 AND z.expire_at <= time_now() THEN 'expired'
-		WHEN live() THEN 'current'
-		WHEN EXISTS (SELECT 1 FROM primary_state AS p WHERE p.zone = z.id
-			AND serial_gt(p.serial, z.serial)) THEN 'behind'
-		WHEN z.failures > 0 THEN 'failing'
-		ELSE 'current' END) AS state,
+		WHEN coalesce(json_extract(l.body, '$.expire_at'), z.expire_at)
+			BETWEEN 1 AND time_now() THEN 'expired'
+		WHEN serial_gt(json_extract(l.body, '$.want_serial'), z.serial)
+			OR EXISTS (SELECT 1 FROM primary_state AS p WHERE p.zone = z.id
+				AND serial_gt(p.serial, z.serial)) THEN 'behind'
+		WHEN coalesce(json_extract(l.body, '$.failures'), z.failures) > 0 THEN 'failing'
+		ELSE 'current' END AS state,
 	coalesce(json_extract(l.body, '$.activity'), CASE WHEN live() THEN 'idle' END) AS activity,
 	CASE WHEN z.soa IS NOT NULL THEN z.serial END AS serial, z.version,
 	z.segments, z.records, z.octets, lower(hex(z.digest)) AS digest,
@@ -59,10 +64,14 @@ SELECT z.id, name_show(z.name) AS name, z.name AS wire,
 		WHEN 2 THEN 'force' ELSE 'none' END) AS pending,
 	coalesce(json_extract(l.body, '$.pending_at'), z.pending_since) AS pending_at,
 	coalesce(json_extract(l.body, '$.failures'), z.failures) AS failures,
-	coalesce(json_extract(l.body, '$.error'), z.error_text) AS error,
-	coalesce(json_extract(l.body, '$.error_code'), z.error) AS error_code,
-	coalesce(json_extract(l.body, '$.error_peer'), z.error_peer) AS error_peer,
-	coalesce(json_extract(l.body, '$.error_at'), z.error_at) AS error_at,
+	iif(coalesce(json_extract(l.body, '$.failures'), z.failures) > 0,
+		coalesce(json_extract(l.body, '$.error'), z.error_text), NULL) AS error,
+	iif(coalesce(json_extract(l.body, '$.failures'), z.failures) > 0,
+		coalesce(json_extract(l.body, '$.error_code'), z.error), NULL) AS error_code,
+	iif(coalesce(json_extract(l.body, '$.failures'), z.failures) > 0,
+		coalesce(json_extract(l.body, '$.error_peer'), z.error_peer), NULL) AS error_peer,
+	iif(coalesce(json_extract(l.body, '$.failures'), z.failures) > 0,
+		coalesce(json_extract(l.body, '$.error_at'), z.error_at), NULL) AS error_at,
 	coalesce(json_extract(l.body, '$.next_at'), z.next_try) AS next_at,
 	json_extract(l.body, '$.lane') AS lane,
 	json_extract(l.body, '$.queued_at') AS queued_at,
@@ -74,7 +83,7 @@ SELECT z.id, name_show(z.name) AS name, z.name AS wire,
 	json_extract(l.body, '$.octets') AS transfer_octets,
 	json_extract(l.body, '$.messages') AS transfer_messages,
 	json_extract(l.body, '$.want_serial') AS want_serial
-FROM zone_state AS z LEFT JOIN live_zone AS l ON l.id = z.id
+FROM zone_state AS z LEFT JOIN live_zone AS l ON l.name = name_show(z.name)
 WHERE z.name IS NOT NULL AND z.removed_at = 0;
 
 -- name: tool_zones
@@ -116,7 +125,8 @@ SELECT p.name, p.address, p.serial, p.seen_at,
 	CASE WHEN p.error_at > p.seen_at THEN p.error END,
 	CASE WHEN p.error_at > p.seen_at THEN p.error_at END, NULL, NULL
 FROM primary_state AS p
-WHERE p.zone = :zone AND NOT EXISTS (SELECT 1 FROM live_line WHERE kind = 'primary');
+WHERE p.zone = :zone AND NOT known('primary') AND NOT EXISTS (SELECT 1 FROM live_line AS l
+	WHERE l.kind = 'primary' AND l.name = p.name AND l.address = p.address);
 
 -- One row for each zone and downstream that were ever in touch.
 -- name: tool_create_downstream_now
@@ -138,18 +148,14 @@ GROUP BY d.zone, d.name;
 
 -- The pairs of name and address of which zone :zone knows; configured ones when known.
 -- name: tool_zone_downstreams
-WITH pair (name, address, body) AS (
-	SELECT name, address, body FROM live_line WHERE kind = 'downstream'
-	UNION ALL
-	SELECT name, target, NULL FROM downstream_state AS d
-	WHERE zone = :zone AND NOT EXISTS (SELECT 1 FROM live_line WHERE kind = 'downstream')
+WITH pair (name, address) AS (
+	SELECT name, address FROM live_line WHERE kind = 'downstream'
+	UNION
+	SELECT name, target FROM downstream_state AS d WHERE zone = :zone AND NOT known('downstream')
 		AND (target <> '' OR NOT EXISTS (SELECT 1 FROM downstream_state AS o
 			WHERE o.zone = d.zone AND o.name = d.name AND o.target > ''))
-	UNION ALL
-	SELECT downstream, target, NULL FROM outbox AS b
-	WHERE zone = :zone AND NOT EXISTS (SELECT 1 FROM live_line WHERE kind = 'downstream')
-		AND NOT EXISTS (SELECT 1 FROM downstream_state AS o
-			WHERE o.zone = b.zone AND o.name = b.downstream AND o.target = b.target)
+	UNION
+	SELECT downstream, target FROM outbox WHERE zone = :zone AND NOT known('downstream')
 ), here AS (
 	SELECT * FROM downstream_now WHERE zone = :zone
 )
@@ -207,13 +213,8 @@ SELECT k.name, count(s.zone) AS zones, coalesce(sum(s.state = 'current'), 0) AS 
 FROM known AS k LEFT JOIN downstream_now AS s ON s.name = k.name
 GROUP BY k.name ORDER BY k.name;
 
--- Zones by state: the daemon's count when it runs.
 -- name: tool_states
-SELECT json_extract(body, '$.state') AS state, json_extract(body, '$.zones') AS zones
-FROM live_line WHERE kind = 'state'
-UNION ALL
-SELECT state, count(*) FROM zone_now
-WHERE NOT EXISTS (SELECT 1 FROM live_line WHERE kind = 'state') GROUP BY state;
+SELECT state, count(*) AS zones FROM zone_now GROUP BY state;
 
 -- name: tool_totals
 SELECT (SELECT count(*) FROM zone WHERE name IS NOT NULL AND removed_at = 0) AS zones,
@@ -260,6 +261,7 @@ SELECT json_extract(body, '$.name') AS name, json_extract(body, '$.state') AS st
 	json_extract(body, '$.records') AS transfer_records,
 	json_extract(body, '$.octets') AS transfer_octets,
 	json_extract(body, '$.want_serial') AS want_serial,
+	json_extract(body, '$.expire_at') AS expire_at,
 	json_extract(body, '$.error') AS error, json_extract(body, '$.error_code') AS error_code,
 	json_extract(body, '$.error_peer') AS error_peer,
 	json_extract(body, '$.next_at') AS next_at
