@@ -24,7 +24,7 @@ check_server(struct load *l, const struct node *server)
 {
 	const struct config_server *s = &l->c->server;
 	const struct node *n = node_get(server, "listen");
-	char text[ADDR_TEXT_MAX];
+	char text[ADDR_TEXT_MAX], show[SHOW_MAX];
 
 	if (n != NULL && n->kind == NODE_LIST && n->count == 0)
 		load_error(l, n, "listen: no address is left to listen on");
@@ -41,8 +41,8 @@ check_server(struct load *l, const struct node *server)
 	n = node_get(server, "control");
 	if (s->control != NULL && strlen(s->control) > CONTROL_MAX)
 		fault_error(&l->faults, n != NULL ? load_at(l, n) : (struct place){l->file, 1, 1},
-		    "control: %s is longer than the %zu octets of a socket's name", s->control,
-		    CONTROL_MAX);
+		    "control: %s is longer than the %zu octets of a socket's name",
+		    fault_show(s->control, show), CONTROL_MAX);
 	if (s->control != NULL && s->database != NULL && strcmp(s->control, s->database) == 0)
 		load_error(l, n != NULL ? n : node_get(server, "database"),
 		    "control: the same path as database");

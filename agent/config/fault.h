@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/pool.h"
 #include "config/config.h"
+#include "config/pool.h"
 
 #define FAULTS_SHOWN 50	  /* errors, and as many warnings, of one file; the rest is counted */
 #define FAULTS_KEPT 10000 /* of one file; later ones are counted only */

@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/pool.h"
 #include "config/config.h"
 #include "config/fault.h"
 #include "config/node.h"
+#include "config/pool.h"
 
 struct table;
 struct schema_file;

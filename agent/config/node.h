@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/pool.h"
 #include "config/fault.h"
+#include "config/pool.h"
 
 #define NODE_DEPTH_MAX 8	    /* the form needs 4 */
 #define NODE_COUNT_MAX 8000000	    /* a million zones with keys of their own */

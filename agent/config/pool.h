@@ -19,7 +19,7 @@ struct pool {
 
 void pool_init(struct pool *a);
 void pool_clear(struct pool *a);
-void *pool_alloc(struct pool *a, size_t size);	   /* zeroed, aligned for anything */
+void *pool_alloc(struct pool *a, size_t size);		 /* zeroed, aligned for anything */
 void *pool_array(struct pool *a, size_t n, size_t size); /* NULL when n is 0 */
 /* Octets without alignment: names and strings lie side by side. */
 void *pool_bytes(struct pool *a, const void *p, size_t n);

@@ -87,3 +87,5 @@ void schema_apply(const struct schema *s, const struct node *map, void *out, str
 
 /* value.c: one value of a key to where it belongs; false after a fault. */
 bool value_read(struct load *l, const struct schema_key *k, const struct node *n, void *at);
+/* Whether a scalar may be a path; what is written for people stays on one line. */
+bool value_path_ok(struct load *l, const char *key, const struct node *n);

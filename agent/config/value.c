@@ -331,6 +331,21 @@ read_prefixes(
 	return good;
 }
 
+bool
+value_path_ok(struct load *l, const char *key, const struct node *n)
+{
+	if (n->text[0] == '\0') {
+		load_error(l, n, "%s: a path is missing", key);
+		return false;
+	}
+	for (const char *p = n->text; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f) {
+			load_error(l, n, "%s: a control character in a path", key);
+			return false;
+		}
+	return true;
+}
+
 static bool
 read_path(struct load *l, const struct schema_key *k, const struct node *n, char **out)
 {
@@ -339,10 +354,8 @@ read_path(struct load *l, const struct schema_key *k, const struct node *n, char
 
 	if (text == NULL)
 		return false;
-	if (text[0] == '\0') {
-		load_error(l, n, "%s: a path is missing", k->key);
+	if (!value_path_ok(l, k->key, n))
 		return false;
-	}
 	if (text[0] != '/')
 		buf_fmt(&path, "%s%s", l->dir, strcmp(l->dir, "/") == 0 ? "" : "/");
 	buf_str(&path, text);

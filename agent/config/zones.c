@@ -106,6 +106,8 @@ load_list(struct load *l, const struct node *n, struct table *files)
 			load_error(l, n, "the zone list has no file");
 		return;
 	}
+	if (!value_path_ok(l, "file", d.file))
+		return;
 	first = table_get(files, d.file->text, strlen(d.file->text));
 	if (first != NULL) {
 		load_error(l, d.file, "duplicate zone list: first at %s:%u:%u", l->file,
