@@ -19,9 +19,10 @@ typedef int (*frame_sink)(void *arg, const uint8_t *msg, size_t len);
 void frame_init(struct frame *f);
 void frame_clear(struct frame *f);
 /*
- * Feeds octets that arrived in any pieces (T-14).  Whole messages inside `p` are handed out without a
- * copy.  Returns 0, or what the sink returned: then *used tells how many octets of p were eaten (the
- * message the sink stopped at included) and the rest may be fed later.  -1: out of memory.
+ * Feeds octets that arrived in any pieces (T-14).  Whole messages inside `p` are handed out without
+ * a copy.  Returns 0, or what the sink returned: then *used tells how many octets of p were eaten
+ * (the message the sink stopped at included) and the rest may be fed later.  -1: out of memory.
  */
-int frame_feed(struct frame *f, const uint8_t *p, size_t n, size_t *used, frame_sink sink, void *arg);
+int frame_feed(
+    struct frame *f, const uint8_t *p, size_t n, size_t *used, frame_sink sink, void *arg);
 size_t frame_partial(const struct frame *f); /* octets of an unfinished message */

@@ -54,15 +54,15 @@ struct edns {
 	 */
 	bool malformed;
 	bool do_bit;
-	bool has_expire;       /* option there; in a response with 4 octets */
-	bool expire_valid;     /* response: expire holds a value */
+	bool has_expire;   /* option there; in a response with 4 octets */
+	bool expire_valid; /* response: expire holds a value */
 	bool has_keepalive;
 	bool keepalive_valid;
 	bool has_ede;
 	uint8_t version;
-	uint8_t ext_rcode; /* upper 8 bits */
-	uint16_t udp_size; /* at least 512 (ED-06) */
-	uint32_t expire;   /* seconds */
+	uint8_t ext_rcode;  /* upper 8 bits */
+	uint16_t udp_size;  /* at least 512 (ED-06) */
+	uint32_t expire;    /* seconds */
 	uint16_t keepalive; /* units of 100 ms */
 	uint16_t ede;
 	const uint8_t *ede_text; /* borrowed, not terminated, not trusted */
@@ -76,15 +76,15 @@ struct msg {
 	uint16_t flags;
 	uint16_t qdcount, ancount, nscount, arcount;
 	uint8_t opcode;
-	uint8_t rcode; /* of the header; msg_rcode() has the extended one */
-	bool has_question; /* qdcount >= 1 and the first question parsed */
+	uint8_t rcode;		     /* of the header; msg_rcode() has the extended one */
+	bool has_question;	     /* qdcount >= 1 and the first question parsed */
 	uint8_t qname[NAME_MAX_LEN]; /* case as sent */
 	uint8_t qname_len;
 	uint16_t qtype, qclass;
 	size_t answer_at; /* offset of the answer section */
 	struct edns edns;
-	bool has_tsig; /* last additional record is a TSIG */
-	size_t tsig_at; /* its offset */
+	bool has_tsig;	    /* last additional record is a TSIG */
+	size_t tsig_at;	    /* its offset */
 	unsigned opt_count; /* more than one OPT: edns.malformed is set too (ED-02) */
 };
 
@@ -102,7 +102,7 @@ enum msg_level {
  */
 int msg_parse(struct msg *m, const void *data, size_t len, enum msg_level level, struct zr_err *e);
 uint16_t msg_rcode(const struct msg *m); /* 12 bits, with EDNS */
-const char *rcode_text(unsigned rcode); /* "REFUSED", "RCODE23" is written as "unknown rcode" */
+const char *rcode_text(unsigned rcode);	 /* "REFUSED", "RCODE23" is written as "unknown rcode" */
 bool msg_question_is(const struct msg *m, const uint8_t *qname, uint16_t qtype, uint16_t qclass);
 
 enum msg_section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL };
@@ -125,7 +125,8 @@ struct msg_walk {
 	unsigned left;
 	struct owner_memo memo;
 	uint8_t owner[NAME_MAX_LEN];
-	uint8_t rdata[MSG_MAX + 2 * NAME_MAX_LEN + 2]; /* room for expansion, RDLENGTH stays <= 65535 */
+	uint8_t
+	    rdata[MSG_MAX + 2 * NAME_MAX_LEN + 2]; /* room for expansion, RDLENGTH stays <= 65535 */
 };
 
 /* Authority and additional are found by skipping; O(records before them). */

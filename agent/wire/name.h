@@ -16,7 +16,7 @@
 
 /* Length in octets of the name at p, or 0 when it is not a whole uncompressed name. */
 size_t name_check(const uint8_t *p, size_t avail);
-size_t name_len(const uint8_t *name); /* trusted */
+size_t name_len(const uint8_t *name);	   /* trusted */
 unsigned name_labels(const uint8_t *name); /* without the root */
 
 /*
@@ -29,7 +29,7 @@ const char *name_text(const uint8_t *name, char out[NAME_TEXT_MAX]);
 /* The same without the final dot, except for the root: for people. */
 const char *name_show(const uint8_t *name, char out[NAME_TEXT_MAX]);
 
-void name_lower(uint8_t *out, const uint8_t *name); /* copies; out may be name */
+void name_lower(uint8_t *out, const uint8_t *name);  /* copies; out may be name */
 bool name_equal(const uint8_t *a, const uint8_t *b); /* case-insensitive */
 bool name_equal_case(const uint8_t *a, const uint8_t *b);
 bool name_within(const uint8_t *name, const uint8_t *apex); /* equal to or below apex */

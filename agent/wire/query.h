@@ -31,17 +31,17 @@ void query_ixfr(struct buf *b, uint16_t id, const uint8_t *zone, const struct rr
  * qtype SOA or AXFR.  `soa` (may be NULL) is the hint of a NOTIFY(SOA), N-07; it is never put
  * into a NOTIFY(AXFR) (AN-02).  AA=1, all other flags 0 (AN-01, N-27).
  */
-void query_notify(struct buf *b, uint16_t id, const uint8_t *zone, uint16_t qtype,
-    const struct rr *soa);
+void query_notify(
+    struct buf *b, uint16_t id, const uint8_t *zone, uint16_t qtype, const struct rr *soa);
 
 /* What a response says besides its RCODE. */
 struct reply {
 	unsigned rcode; /* extended ones need EDNS in the request */
 	bool aa;
-	int ede;	     /* -1 = none (EE-02) */
+	int ede;	      /* -1 = none (EE-02) */
 	const char *ede_text; /* may be NULL */
 	const struct rr *soa; /* answer section: one SOA, or NULL */
-	bool expire;	     /* put EXPIRE with expire_s (only when asked and authoritative) */
+	bool expire;	      /* put EXPIRE with expire_s (only when asked and authoritative) */
 	uint32_t expire_s;
 	int keepalive; /* units of 100 ms, -1 = none; TCP and only when asked (KA-02) */
 	bool tc;

@@ -5,35 +5,44 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <time.h>
 
 /*
  * b h w: a number of 8, 16, 32 bits; n a name; 4 6 an address; s a character-string; S one or
- * more of them up to the end; q the rest as one string; x the rest in hex; t the tag of a CAA.
+ * more of them up to the end; q the rest as one string; x the rest in hex; B the rest in base64;
+ * t the tag of a CAA; T a type; d a date; z a salt and k a hash of NSEC3; M types as a bitmap.
  */
 static const struct {
 	uint16_t type;
 	const char *form;
 } forms[] = {
-    {TYPE_A, "4"}, {TYPE_NS, "n"}, {28, "6"},		 /* AAAA */
-    {43, "hbbx"},					 /* DS */
-    {TYPE_CNAME, "n"}, {TYPE_SOA, "nnwwwww"}, {12, "n"}, /* PTR */
-    {13, "ss"},						 /* HINFO */
-    {15, "hn"},						 /* MX */
-    {16, "S"},						 /* TXT */
-    {17, "nn"},						 /* RP */
-    {18, "hn"},						 /* AFSDB */
-    {33, "hhhn"},					 /* SRV */
-    {35, "hhsssn"},					 /* NAPTR */
-    {36, "hn"},						 /* KX */
-    {39, "n"},						 /* DNAME */
-    {44, "bbx"},					 /* SSHFP */
-    {52, "bbbx"},					 /* TLSA */
-    {53, "bbbx"},					 /* SMIMEA */
-    {59, "hbbx"},					 /* CDS */
-    {63, "wbbx"},					 /* ZONEMD */
-    {99, "S"},						 /* SPF */
-    {256, "hhq"},					 /* URI */
-    {257, "btq"},					 /* CAA */
+    {TYPE_A, "4"}, {TYPE_NS, "n"}, {28, "6"},			   /* AAAA */
+    {43, "hbbx"},						   /* DS */
+    {TYPE_RRSIG, "TbbwddhnB"}, {TYPE_NSEC3, "bbhzkM"}, {47, "nM"}, /* NSEC */
+    {TYPE_CNAME, "n"}, {TYPE_SOA, "nnwwwww"}, {12, "n"},	   /* PTR */
+    {13, "ss"},							   /* HINFO */
+    {15, "hn"},							   /* MX */
+    {16, "S"},							   /* TXT */
+    {17, "nn"},							   /* RP */
+    {18, "hn"},							   /* AFSDB */
+    {33, "hhhn"},						   /* SRV */
+    {35, "hhsssn"},						   /* NAPTR */
+    {36, "hn"},							   /* KX */
+    {37, "hhbB"},						   /* CERT */
+    {39, "n"},							   /* DNAME */
+    {44, "bbx"},						   /* SSHFP */
+    {48, "hbbB"},						   /* DNSKEY */
+    {51, "bbhz"},						   /* NSEC3PARAM */
+    {52, "bbbx"},						   /* TLSA */
+    {53, "bbbx"},						   /* SMIMEA */
+    {59, "hbbx"},						   /* CDS */
+    {60, "hbbB"},						   /* CDNSKEY */
+    {61, "B"},							   /* OPENPGPKEY */
+    {62, "whM"},						   /* CSYNC */
+    {63, "wbbx"},						   /* ZONEMD */
+    {99, "S"},							   /* SPF */
+    {256, "hhq"},						   /* URI */
+    {257, "btq"},						   /* CAA */
 };
 
 #define REST_TEXT_MAX 255 /* octets of 'q' that are sure to fit every reader's idea of a token */
@@ -145,6 +154,118 @@ hex(struct rd *r, struct buf *out)
 	return true;
 }
 
+/* `bits` to a character, as many characters as are needed; RFC 4648. */
+static void
+base_n(const uint8_t *p, size_t n, unsigned bits, const char *digits, struct buf *out)
+{
+	unsigned have = 0, mask = (1u << bits) - 1;
+	uint32_t acc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		acc = acc << 8 | p[i];
+		for (have += 8; have >= bits; have -= bits)
+			buf_u8(out, (uint8_t)digits[acc >> (have - bits) & mask]);
+	}
+	if (have > 0)
+		buf_u8(out, (uint8_t)digits[acc << (bits - have) & mask]);
+}
+
+static bool
+base64(struct rd *r, struct buf *out)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = rd_left(r);
+
+	if (n == 0)
+		return false;
+	base_n(rd_bytes(r, n), n, 6, digits, out);
+	for (; n % 3 != 0; n++)
+		buf_u8(out, '=');
+	return true;
+}
+
+static bool
+salt(struct rd *r, struct buf *out)
+{
+	size_t n = rd_u8(r);
+	const uint8_t *p = rd_bytes(r, n);
+
+	if (p == NULL)
+		return false;
+	if (n == 0)
+		buf_u8(out, '-');
+	rr_hex(p, n, out);
+	return true;
+}
+
+/* RFC 5155 section 3.3: base32 with the extended hex alphabet, no padding. */
+static bool
+hash(struct rd *r, struct buf *out)
+{
+	size_t n = rd_u8(r);
+	const uint8_t *p = rd_bytes(r, n);
+
+	if (p == NULL || n == 0)
+		return false;
+	base_n(p, n, 5, "0123456789abcdefghijklmnopqrstuv", out);
+	return true;
+}
+
+/* RFC 4034 section 3.2: YYYYMMDDHHmmSS. */
+static bool
+date(struct rd *r, struct buf *out)
+{
+	time_t t = (time_t)rd_u32(r);
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL)
+		return false;
+	buf_fmt(out, "%04d%02d%02d%02d%02d%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+	    tm.tm_hour, tm.tm_min, tm.tm_sec);
+	return true;
+}
+
+static void
+type_name(uint16_t type, struct buf *out)
+{
+	char text[16];
+
+	/* Readers differ in which names of query types they take. */
+	if (rr_type_is_meta(type))
+		buf_fmt(out, "TYPE%u", type);
+	else
+		buf_str(out, rr_type_text(type, text));
+}
+
+/*
+ * RFC 4034 section 4.1.2.  The text is a set, so only the one bitmap a reader would make of it may
+ * become text: windows ascending, none empty, no zero octet at an end.
+ */
+static bool
+bitmap(struct rd *r, struct buf *out)
+{
+	int last = -1;
+	const uint8_t *p;
+	uint8_t window, n;
+
+	while (rd_left(r) > 0) {
+		window = rd_u8(r);
+		n = rd_u8(r);
+		p = rd_bytes(r, n);
+		if (p == NULL || n == 0 || n > 32 || p[n - 1] == 0 || window <= last)
+			return false;
+		last = window;
+		for (unsigned i = 0; i < n * 8u; i++) {
+			if ((p[i / 8] & 0x80 >> i % 8) == 0)
+				continue;
+			buf_u8(out, ' ');
+			type_name((uint16_t)(window << 8 | i), out);
+		}
+	}
+	return true;
+}
+
 static bool
 rest(struct rd *r, struct buf *out)
 {
@@ -183,6 +304,19 @@ field(char kind, struct rd *r, struct buf *out)
 		return rest(r, out);
 	case 't':
 		return tag(r, out);
+	case 'T':
+		type_name(rd_u16(r), out);
+		return true;
+	case 'd':
+		return date(r, out);
+	case 'z':
+		return salt(r, out);
+	case 'k':
+		return hash(r, out);
+	case 'M':
+		return bitmap(r, out);
+	case 'B':
+		return base64(r, out);
 	default:
 		return hex(r, out);
 	}
@@ -198,7 +332,7 @@ rr_form(const struct rr *rr, struct buf *out)
 		return false;
 	rd_init(&r, rr->rdata, rr->rdlen);
 	for (const char *f = form; *f != '\0'; f++) {
-		if (f != form)
+		if (f != form && *f != 'M') /* which may be empty */
 			buf_u8(out, ' ');
 		if (!field(*f, &r, out))
 			return false;
