@@ -66,6 +66,7 @@ struct stream {
 	struct zr_now started;
 	struct zr_addr peer;
 	const char *downstream; /* interned name */
+	bool sure;		/* of who it is */
 };
 
 /* A NOTIFY owed to one target. */

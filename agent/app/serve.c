@@ -14,23 +14,35 @@
 #include "wire/query.h"
 
 struct asker {
-	bool known;				    /* some configured peer */
 	const struct config_downstream *downstream; /* of this zone; NULL: may not transfer */
+	bool sure;				    /* it is this one and no other */
 };
 
+/*
+ * Who is it?  Several downstreams of a zone may share an address (servers on one host): then any of
+ * them may transfer, but nothing is concluded about one of them (`sure`).
+ */
 static const struct config_downstream *
-downstream_of(struct agent *a, const struct entry *en, const struct zr_addr *from)
+downstream_of(struct agent *a, const struct entry *en, const struct zr_addr *from, bool *sure)
 {
 	const struct config_policy *p = entry_config(en);
+	const struct config_downstream *found = NULL;
 	struct acl_iter it;
 	uint32_t id;
 
+	*sure = true;
 	acl_start(a->downstream_acl, from, &it);
-	while (acl_next(a->downstream_acl, &it, &id))
-		for (size_t i = 0; i < p->downstream_count; i++)
-			if (p->downstreams[i] == &a->cfg->downstreams[id])
-				return p->downstreams[i];
-	return NULL;
+	while (acl_next(a->downstream_acl, &it, &id)) {
+		for (size_t i = 0; i < p->downstream_count; i++) {
+			if (p->downstreams[i] != &a->cfg->downstreams[id])
+				continue;
+			if (found == NULL)
+				found = p->downstreams[i];
+			else if (found != p->downstreams[i])
+				*sure = false;
+		}
+	}
+	return found;
 }
 
 static bool
@@ -129,8 +141,8 @@ send_udp_diff(struct agent *a, struct entry *en, const struct replyto *to, const
 }
 
 static void
-start_stream(struct agent *a, struct entry *en, const struct config_downstream *d,
-    const struct replyto *to, const struct msg *m, const struct xfrout *out)
+start_stream(struct agent *a, struct entry *en, const struct asker *who, const struct replyto *to,
+    const struct msg *m, const struct xfrout *out)
 {
 	struct stream_mail *sm = mail_new(MAIL_STREAM, sizeof(*sm) + m->len);
 	struct stream *s = zr_xcalloc(1, sizeof(*s));
@@ -160,7 +172,8 @@ start_stream(struct agent *a, struct entry *en, const struct config_downstream *
 	s->from_serial = out->from_serial;
 	s->started = a->now;
 	s->peer = to->from;
-	s->downstream = agent_intern(a, d->name);
+	s->downstream = agent_intern(a, who->downstream->name);
+	s->sure = who->sure;
 	s->next = en->streams;
 	en->streams = s;
 	table_put(a->streams, &s->id, sizeof(s->id), s);
@@ -184,13 +197,13 @@ log_refused(struct agent *a, const struct replyto *to, const struct msg *m, cons
 
 /* Came for the version it was told of, or is current at it already. */
 static void
-note_current(struct entry *en, const struct config_downstream *d, const struct replyto *to,
+note_current(struct entry *en, const struct asker *who, const struct replyto *to,
     const struct msg *m, const struct xfrout *out)
 {
-	if (d == NULL || m->qtype != TYPE_IXFR || out->action != XFROUT_REPLY ||
-	    out->reply.rcode != RCODE_NOERROR)
+	if (who->downstream == NULL || !who->sure || m->qtype != TYPE_IXFR ||
+	    out->action != XFROUT_REPLY || out->reply.rcode != RCODE_NOERROR)
 		return;
-	outbox_fetched(en, d->name, &to->from, en->z.serial, en->version);
+	outbox_fetched(en, who->downstream->name, &to->from, en->z.serial, en->version);
 }
 
 static void
@@ -208,8 +221,8 @@ fill_zone(
 }
 
 static void
-carry_out(struct agent *a, struct entry *en, const struct config_downstream *d,
-    const struct replyto *to, const struct msg *m, const struct xfrout *out)
+carry_out(struct agent *a, struct entry *en, const struct asker *who, const struct replyto *to,
+    const struct msg *m, const struct xfrout *out)
 {
 	switch (out->action) {
 	case XFROUT_DROP:
@@ -221,14 +234,14 @@ carry_out(struct agent *a, struct entry *en, const struct config_downstream *d,
 			log_refused(a, to, m, out->why);
 		send_reply(a, to, m, &out->reply);
 		if (en != NULL)
-			note_current(en, d, to, m, out);
+			note_current(en, who, to, m, out);
 		return;
 	case XFROUT_FULL:
-		start_stream(a, en, d, to, m, out);
+		start_stream(a, en, who, to, m, out);
 		return;
 	case XFROUT_DIFF:
 		if (to->tcp)
-			start_stream(a, en, d, to, m, out);
+			start_stream(a, en, who, to, m, out);
 		else
 			send_udp_diff(a, en, to, m, out);
 		return;
@@ -238,7 +251,7 @@ carry_out(struct agent *a, struct entry *en, const struct config_downstream *d,
 void
 serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int parsed)
 {
-	const struct config_downstream *d = NULL;
+	struct asker who = {.sure = false};
 	struct entry *en = NULL;
 	struct xfrout_zone zone;
 	struct xfrout out;
@@ -260,14 +273,14 @@ serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int 
 		en = entry_by_name(a, name);
 	}
 	if (en != NULL) {
-		d = downstream_of(a, en, &to->from);
+		who.downstream = downstream_of(a, en, &to->from, &who.sure);
 		soa = entry_soa(en);
-		fill_zone(en, a, &soa, d != NULL, &zone);
+		fill_zone(en, a, &soa, who.downstream != NULL, &zone);
 		ask.zone = &zone;
 		ask.busy = to->tcp && m->qtype != TYPE_SOA && busy(a, &to->from);
 	}
 	xfrout_judge(&ask, &out);
-	carry_out(a, en, d, to, m, &out);
+	carry_out(a, en, &who, to, m, &out);
 }
 
 /* ---- ends ---- */
@@ -330,9 +343,9 @@ serve_stream_done(struct agent *a, struct stream_done_mail *d)
 			;
 		*p = s->next;
 		log_stream(a, s, d);
-		if (d->err.code == ZR_OK)
+		if (d->err.code == ZR_OK && s->sure)
 			outbox_fetched(en, s->downstream, &s->peer, s->serial, s->version);
-		else
+		if (d->err.code != ZR_OK)
 			a->stats.streams_failed++;
 		if (s->version != en->version)
 			en->sweep = true;

@@ -196,7 +196,7 @@ static const struct schema_key template_keys[] = {
 	    "The first NOTIFY to each downstream is delayed at random by up to this time, so that "
 	    "many downstreams do not transfer all at once. 30s is good for more than 8 "
 	    "downstreams; 0 notifies at once."},
-    {"journal-steps", VALUE_COUNT, AT(p.journal_steps), .def = "20", .min = 0, .max = 10000,
+    {"journal-steps", VALUE_COUNT, AT(p.journal_steps), .def = "1000", .min = 0, .max = 10000,
 	.doc = "How many changes are kept for IXFR, as long as they are not larger than the zone. "
 	       "0: downstreams always get the whole zone."},
     {"ixfr", VALUE_BOOL, AT(p.ixfr), .def = "yes", .doc = "no: only AXFR is asked for."},
