@@ -190,7 +190,7 @@ maybe_end(struct conn *c)
 		buf_clear(&c->rest);
 		if (c->eof)
 			conn_end(c, ZR_CLOSED, "finished");
-	} else if (c->eof && c->holds == 0 && c->rest.len == 0) {
+	} else if (c->eof && c->holds == 0) { /* nothing is read while there is a rest */
 		conn_end(c, ZR_CLOSED,
 		    frame_partial(&c->frame) > 0 ? "the peer closed in the middle of a message"
 						 : "the peer closed the connection");

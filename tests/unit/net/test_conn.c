@@ -2,6 +2,9 @@
 /* Octets in and out; how connections begin and end is in test_conn_life.c. */
 #include "conn_pair.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 /* ---- reading ---- */
 
 static const char three[] = "\0\3one\0\0\0\5three"; /* and an empty one between */
@@ -291,6 +294,33 @@ test_high_mark_stops_reading(void **state)
 	stop(s);
 }
 
+/* What was held back goes on when the queue is empty at once, without another event. */
+static void
+test_high_mark_lets_go(void **state)
+{
+	struct seen *s = start((struct conn_spec){.high_mark = 1});
+
+	(void)state;
+	s->echo = true;
+	say(s, "\0\1a\0\1b\0\1c", 9);
+	PUMP(base, s->messages == 3 && conn_pending(s->c) == 0);
+	hear(s, "\0\1a\0\1b\0\1c", 9);
+	stop(s);
+}
+
+static void
+test_no_delay(void **state)
+{
+	struct seen *s = start((struct conn_spec){0});
+	socklen_t len = sizeof(int);
+	int on = 0;
+
+	(void)state;
+	assert_int_equal(getsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+	assert_int_not_equal(on, 0);
+	stop(s);
+}
+
 static void
 test_callback_closes_its_own(void **state)
 {
@@ -348,6 +378,8 @@ main(void)
 	    cmocka_unit_test(test_streaming),
 	    cmocka_unit_test(test_drained_waits_for_the_low_mark),
 	    cmocka_unit_test(test_high_mark_stops_reading),
+	    cmocka_unit_test(test_high_mark_lets_go),
+	    cmocka_unit_test(test_no_delay),
 	    cmocka_unit_test(test_callback_closes_its_own),
 	    cmocka_unit_test(test_callback_closes_another),
 	};

@@ -115,6 +115,27 @@ test_half_closed_answer_later(void **state)
 	stop(s);
 }
 
+/* The peer is gone while answers are made: no signal, just the end. */
+static void
+test_peer_gone_while_answering(void **state)
+{
+	struct seen *s = start((struct conn_spec){0});
+
+	(void)state;
+	s->hold_each = true;
+	say(s, "\0\1q", 3);
+	close(s->peer);
+	s->peer = -1;
+	PUMP(base, s->messages == 1);
+	pump_for(base, 10);
+	for (int i = 0; i < 100 && !s->closed; i++) {
+		conn_send(s->c, "x", 1, NULL, 0);
+		pump_for(base, 5);
+	}
+	why_is(s, ZR_CLOSED, "cannot send to 127.0.0.1");
+	stop(s);
+}
+
 /* Messages read before the FIN are handed out before the end. */
 static void
 test_half_closed_while_paused(void **state)
@@ -203,6 +224,39 @@ test_message_deadline(void **state)
 	stop(s);
 }
 
+/* Always in the middle of a message, but each comes in time. */
+static void
+test_message_deadline_is_per_message(void **state)
+{
+	struct seen *s = start((struct conn_spec){.message_us = 500 * MS});
+
+	(void)state;
+	say(s, "\0\2a", 3);
+	for (int i = 0; i < 8; i++) {
+		pump_for(base, 100);
+		say(s, "b\0\2a", 4);
+	}
+	pump_for(base, 10);
+	assert_int_equal(s->messages, 8);
+	assert_int_equal(s->closed, 0);
+	stop(s);
+}
+
+static void
+test_no_idle_end_while_held(void **state)
+{
+	struct seen *s = start((struct conn_spec){.idle_us = 40 * MS});
+
+	(void)state;
+	conn_hold(s->c);
+	pump_for(base, 120);
+	assert_int_equal(s->closed, 0);
+	conn_unhold(s->c);
+	assert_true(closed_after(s) >= 30 * MS);
+	why_is(s, ZR_TIMEOUT, "idle");
+	stop(s);
+}
+
 /* The time in which we do not read is not the peer's fault. */
 static void
 test_no_deadline_while_paused(void **state)
@@ -233,6 +287,33 @@ test_stall(void **state)
 	}
 	assert_true(closed_after(s) >= 40 * MS);
 	why_is(s, ZR_TIMEOUT, "takes nothing");
+	stop(s);
+}
+
+/* Slow is not stalled. */
+static void
+test_slow_reader_is_no_stall(void **state)
+{
+	struct seen *s = start((struct conn_spec){.stall_us = 500 * MS});
+	int small = 8192;
+	uint8_t block[60000] = {0};
+	size_t before;
+
+	(void)state;
+	setsockopt(s->peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	for (int i = 0; i < 20; i++)
+		assert_true(conn_send(s->c, block, sizeof(block), NULL, 0));
+	pump_for(base, 50);
+	before = conn_pending(s->c);
+	assert_true(before > 10 * sizeof(block));
+	for (int i = 0; i < 8; i++) {
+		for (int k = 0; k < 4; k++)
+			(void)recv(s->peer, block, sizeof(block), MSG_DONTWAIT);
+		pump_for(base, 100);
+	}
+	assert_int_equal(s->closed, 0);
+	assert_in_range(conn_pending(s->c), 1, before - 1);
 	stop(s);
 }
 
@@ -433,12 +514,16 @@ main(void)
 	    cmocka_unit_test(test_peer_resets),
 	    cmocka_unit_test(test_half_closed_answer_at_once),
 	    cmocka_unit_test(test_half_closed_answer_later),
+	    cmocka_unit_test(test_peer_gone_while_answering),
 	    cmocka_unit_test(test_half_closed_while_paused),
 	    cmocka_unit_test(test_idle),
 	    cmocka_unit_test(test_idle_is_not_reset_by_octets),
 	    cmocka_unit_test(test_message_deadline),
+	    cmocka_unit_test(test_message_deadline_is_per_message),
+	    cmocka_unit_test(test_no_idle_end_while_held),
 	    cmocka_unit_test(test_no_deadline_while_paused),
 	    cmocka_unit_test(test_stall),
+	    cmocka_unit_test(test_slow_reader_is_no_stall),
 	    cmocka_unit_test(test_set_idle),
 	    cmocka_unit_test(test_finish_sends_everything),
 	    cmocka_unit_test(test_finish_does_not_wait_for_ever),
