@@ -134,6 +134,11 @@ test_rng_below(void **state)
 		count[rng_below(&r, 3)]++;
 	for (int i = 0; i < 3; i++)
 		assert_in_range(count[i], 9500, 10500);
+	/* Of 3 * 2^62, a plain remainder would take half below 2^62, not a third. */
+	count[0] = 0;
+	for (int i = 0; i < 30000; i++)
+		count[0] += rng_below(&r, UINT64_C(3) << 62) < UINT64_C(1) << 62;
+	assert_in_range(count[0], 9500, 10500);
 	for (int i = 0; i < 1000; i++) /* nearly half of all draws must be skipped here */
 		assert_true(rng_below(&r, (UINT64_C(1) << 63) + 1) <= UINT64_C(1) << 63);
 }
