@@ -101,7 +101,9 @@ FROM zone WHERE name = :name AND removed_at = 0;
 
 -- `ahead`: the primary last seen to hold something newer.
 -- name: tool_zone
-SELECT zone_now.*, a.name AS ahead_primary, a.serial AS ahead_serial, a.seen_at AS ahead_at
+SELECT zone_now.*, a.name AS ahead_primary, a.serial AS ahead_serial, a.seen_at AS ahead_at,
+	(SELECT p.address FROM primary_state AS p WHERE p.zone = zone_now.id
+		AND p.error_at > p.seen_at ORDER BY p.error_at DESC LIMIT 1) AS error_address
 FROM zone_now LEFT JOIN primary_state AS a ON (a.zone, a.name, a.address) = (
 	SELECT p.zone, p.name, p.address FROM primary_state AS p WHERE p.zone = zone_now.id
 		AND serial_gt(p.serial, zone_now.serial) ORDER BY p.seen_at DESC LIMIT 1)
@@ -179,14 +181,14 @@ LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address;
 -- name: tool_zone_transfers
 SELECT at AS started_at, duration AS duration_us, CASE out WHEN 0 THEN 'in' ELSE 'out' END AS direction,
 	kind, peer, address, from_serial, to_serial, octets, records, messages,
-	error AS error_code, text AS error
+	nullif(error, '') AS error_code, nullif(text, '') AS error
 FROM transfer WHERE zone = :zone ORDER BY at DESC, out, n DESC LIMIT :limit;
 
 -- name: tool_transfers
 SELECT name_show(z.name) AS name, t.at AS started_at, t.duration AS duration_us,
 	CASE t.out WHEN 0 THEN 'in' ELSE 'out' END AS direction, t.kind, t.peer, t.address,
-	t.from_serial, t.to_serial, t.octets, t.records, t.messages, t.error AS error_code,
-	t.text AS error
+	t.from_serial, t.to_serial, t.octets, t.records, t.messages, nullif(t.error, '') AS error_code,
+	nullif(t.text, '') AS error
 FROM transfer AS t JOIN zone AS z ON z.id = t.zone AND z.name IS NOT NULL AND z.removed_at = 0
 WHERE :zone IS NULL OR t.zone = :zone
 ORDER BY t.at DESC, t.zone, t.out, t.n DESC LIMIT :limit;
@@ -207,8 +209,8 @@ SELECT k.name, count(s.zone) AS zones, coalesce(sum(s.state = 'current'), 0) AS 
 		WHERE l.kind = 'downstream' AND l.name = k.name) AS inflight,
 	(SELECT max(json_extract(body, '$.transfers')) FROM live_line AS l
 		WHERE l.kind = 'downstream' AND l.name = k.name) AS transfers,
-	(SELECT d.error_text FROM downstream_state AS d WHERE d.name = k.name
-		AND d.error_at = max(s.error_at) AND d.error_at > 0 LIMIT 1) AS error,
+	(SELECT d.error_text FROM downstream_state AS d WHERE d.name = k.name AND d.error_at > 0
+		ORDER BY d.error_at DESC LIMIT 1) AS error,
 	coalesce(max(s.error_at), 0) AS error_at
 FROM known AS k LEFT JOIN downstream_now AS s ON s.name = k.name
 GROUP BY k.name ORDER BY k.name;
