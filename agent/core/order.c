@@ -169,8 +169,10 @@ close_group(struct order *o, struct zr_err *e)
 			return -1;
 		best = rr;
 	}
+	if (o->ops->emit(o->arg, best, e) != 0)
+		return -1;
 	batch_reset(&o->group);
-	return o->ops->emit(o->arg, best, e);
+	return 0;
 }
 
 static int

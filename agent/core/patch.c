@@ -55,10 +55,10 @@ struct patch {
 	unsigned copy_cur; /* which arena holds `waiting` */
 
 	struct reading in[2];
-	unsigned cur;	     /* in[cur]: being merged; in[cur ^ 1]: of the next segment */
-	bool ahead_open;     /* in[cur ^ 1] holds the next segment */
-	bool have_next;	     /* there is a next segment */
-	struct own_ref next; /* fetched early: later the store may show what we wrote */
+	unsigned cur;	 /* in[cur]: being merged; in[cur ^ 1]: of the next segment */
+	bool ahead_open; /* in[cur ^ 1] holds the next segment */
+	bool have_next;	 /* there is a next segment */
+	struct own_ref next;
 
 	/* Old segments of the region whose fate is open: of the one under construction, the last.
 	 */

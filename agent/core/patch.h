@@ -9,9 +9,9 @@
  * With PATCH_DEDUP only additions may come, sorted but perhaps with duplicates, and
  * duplicates are dropped as core/order does: this merges a spill onto segments just staged.
  *
- * at(), next() and prev() may or may not see what was written and killed so far: they are only
- * asked about what lies behind it.  Nothing else changes that version meanwhile.
- * Owner thread: the one that steps it.
+ * at(), next(), prev() and read() see the version before the patch and nothing of what was written
+ * or killed since; nothing else changes that version meanwhile. Owner thread: the one that steps
+ * it.
  */
 #pragma once
 
@@ -35,7 +35,8 @@ struct patch_ops {
 	segref_read read; /* of what at(), next() or prev() gave */
 	/*
 	 * Segments are written in key order.  When one takes the key of an old one, that was
-	 * killed before; apart from that kills come in no particular order.
+	 * killed before, except where keys are numbered (SEGMENT_KEY_INNER): there it may still
+	 * be read, and is killed later.  Apart from that kills come in no particular order.
 	 */
 	int (*write)(void *arg, const struct segment *s, struct zr_err *e);
 	int (*kill)(void *arg, const struct segref *ref, struct zr_err *e);
