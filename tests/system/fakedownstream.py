@@ -116,6 +116,8 @@ def apply_steps(content, transfer):
                 raise ValueError(f"adds what is there: {r}")
             have[r.key()] = r
         at = new
+    if at != transfer.serial:
+        raise ValueError(f"leads to {at}, not to {transfer.serial}")
     return [transfer.records[0]] + list(have.values())
 
 
@@ -195,7 +197,8 @@ class Collector:
 
     def _single(self):
         """A lone SOA that is not newer than ours: nothing more will come."""
-        return self.rdtype == IXFR and len(self._stream) == 1 and not serial_gt(self.transfer.serial, self.ours)
+        return (self.rdtype == IXFR and len(self._stream) == 1
+                and not serial_gt(self.transfer.serial, self.ours))
 
     def end(self, kind):
         t = self.transfer
@@ -382,8 +385,8 @@ class FakeDownstream(Listener):
             return
         n = self._note(m, transport, source)
         how = n.behaviour
-        if how.delay:
-            self.pause(how.delay)
+        if how.delay and not self.pause(how.delay):
+            return
         if how.close:
             conn["close"] = True
         elif not how.silence:
@@ -412,7 +415,8 @@ class FakeDownstream(Listener):
         if how.no_question:
             r.question = []
         elif how.wrong_question:
-            r.question = [dns.rrset.RRset(name("wrong.example."), m.question[0].rdclass, m.question[0].rdtype)]
+            asked = m.question[0]
+            r.question = [dns.rrset.RRset(name("wrong.example."), asked.rdclass, asked.rdtype)]
         if how.ede is not None:
             r.use_edns(0, 0, 1232, options=[dns.edns.GenericOption(EDE, struct.pack("!H", how.ede))])
         return r

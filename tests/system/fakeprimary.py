@@ -49,7 +49,7 @@ class Behaviour:
     # header and EDNS
     aa: bool = True
     tc: bool = False
-    edns: str = "yes"                   # "formerr" or "notimp" to queries with OPT, "ignore": no OPT in answers
+    edns: str = "yes"  # "formerr", "notimp": to queries with OPT; "ignore": no OPT in answers
     expire: Optional[int] = None        # EXPIRE in answers to queries that ask for it
     keepalive: Optional[int] = None     # tcp-keepalive, units of 100 ms, the same way
     wrong_id: bool = False
@@ -70,9 +70,9 @@ class Behaviour:
 
     # the end of a transfer
     close_after: Optional[int] = None   # messages, then the connection is closed
-    silence_after: Optional[int] = None  # messages, then nothing more; the connection stays open (half-open peer)
+    silence_after: Optional[int] = None  # messages, then nothing more; the connection stays open
     rcode_after: Optional[int] = None   # messages, then one with SERVFAIL
-    final: str = "same"                 # "other": different RDATA; "none": left out; "twice": records behind it
+    final: str = "same"                 # "other" RDATA; "none": left out; "twice": a record behind it
     close_when_done: bool = False       # the connection is closed after the answer
 
     # content
@@ -302,8 +302,8 @@ class Answer:
 
     def send(self):
         how = self.how
-        if how.delay:
-            self.primary.pause(how.delay)
+        if how.delay and not self.primary.pause(how.delay):
+            return
         if how.silence:
             return
         if how.close:
@@ -421,8 +421,8 @@ class Answer:
             if sent:
                 for empty in self.empties(how.empty_between):
                     self.reply(empty)
-                if how.message_delay:
-                    self.primary.pause(how.message_delay)
+                if how.message_delay and not self.primary.pause(how.message_delay):
+                    return
             self.reply(wire)
             sent += 1
 

@@ -281,14 +281,15 @@ class Listener:
             return len(self._sockets)
 
     def pause(self, seconds):
-        """Sleeps, but not beyond stop()."""
+        """Sleeps, but not beyond stop(): False then."""
         end = time.monotonic() + seconds
         with self.lock:
             while not self.stopping and time.monotonic() < end:
                 self.changed.wait(end - time.monotonic())
+            return not self.stopping
 
     def wait(self, condition, timeout=10.0, what="condition"):
-        """Waits until condition() is true, and returns its value.  It is looked at whenever something came."""
+        """Waits until condition() is true, and returns its value."""
         end = time.monotonic() + timeout
         with self.lock:
             while True:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The fakes among themselves, and before a real server: what other tests stand on."""
 
-import struct
 import threading
 import time
 
@@ -55,9 +54,11 @@ def test_axfr_is_the_zone(primary):
 def test_every_grouping_is_the_same(primary):
     primary.replace("example.org", ZONE + MORE)
     expected = axfr("example.org", to(primary)).keys()
-    for how, messages in ((dict(records_per_message=1), 1507), (dict(message_size=65535), 1),
-                          (dict(message_size=512), None), (dict(empty_first=2, padding=100), None),
-                          (dict(empty_between=1, question_later=False), None), (dict(soa_alone_first=True), None)):
+    for how, messages in (
+            (dict(records_per_message=1), 1507), (dict(message_size=65535), 1),
+            (dict(message_size=512), None), (dict(empty_first=2, padding=100), None),
+            (dict(empty_between=1, question_later=False), None),
+            (dict(soa_alone_first=True), None)):
         primary.behave(**how)
         t = axfr("example.org", to(primary))
         assert t.ok and t.keys() == expected, how
@@ -83,9 +84,10 @@ def test_ixfr(primary):
     primary.once("IXFR", ixfr="absent")
     with pytest.raises(ValueError, match="not there"):
         apply_steps(before, ixfr("example.org", to(primary), 7))
+    primary.update("example.org", add=["n 60 A 192.0.2.11"])
     primary.once("IXFR", ixfr="gap")
-    with pytest.raises(ValueError, match="step from"):
-        apply_steps(before, ixfr("example.org", to(primary), 8 - 1))
+    with pytest.raises(ValueError, match="step from 9"):
+        apply_steps(before, ixfr("example.org", to(primary), 7))
 
 
 @pytest.mark.parametrize("how, kind, rcode", [
@@ -174,6 +176,7 @@ def test_odd_octets_are_kept(primary):
 def test_stop_ends_everything(primary):
     with fakedownstream.Connection(to(primary)) as c:
         c.send(fakedownstream.query("example.org", fakedownstream.AXFR))
+        c.finish()
         primary.once("AXFR", delay=30)
         c.send(fakedownstream.query("example.org", fakedownstream.AXFR))
         primary.wait_count("AXFR", 2)
@@ -187,5 +190,4 @@ def test_stop_ends_everything(primary):
 
 def test_raw(primary):
     primary.once("SOA", raw=b"\x84\x00" + bytes(8))
-    assert soa("example.org", to(primary)).flags & 0x8000
-    assert struct.unpack("!H", b"\x84\x00")[0] & 0x0400
+    assert soa("example.org", to(primary)).flags == 0x8400
