@@ -34,7 +34,7 @@ stdnoreturn.h string.h strings.h syslog.h termios.h time.h unistd.h
 arpa/inet.h net/if.h netinet/in.h netinet/ip.h netinet/tcp.h netinet/udp.h
 sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/socket.h
 sys/stat.h sys/statvfs.h sys/time.h sys/types.h sys/uio.h sys/un.h sys/wait.h sys/prctl.h
-dirent.h libgen.h linux/errqueue.h sysexits.h
+dirent.h ifaddrs.h libgen.h linux/errqueue.h sysexits.h
 """.split())
 
 # The pure rooms: values in, values out.  Of stdio.h they may have snprintf().
@@ -65,9 +65,10 @@ SQL = re.compile(
     r"|\bupdate\s+\S+\s+set\s|\bdelete\s+from\s"
     r"|\bcreate\s+(temp\s+|temporary\s+|unique\s+)?(table|index|view|trigger)\b"
     r"|\b(drop|alter)\s+(table|index|view|trigger)\b|^\s*vacuum\b|\battach\s+database\b"
-    r"|^\s*(begin|commit|rollback|end)(\s+(immediate|exclusive|deferred|transaction))*\s*;?\s*$"
+    r"|^\s*(begin|commit|rollback|end)(\s+(immediate|exclusive|deferred|transaction))+\s*;?\s*$"
     r"|^\s*(savepoint|release|rollback\s+to)\s+\w+\s*;?\s*$",
     re.IGNORECASE | re.DOTALL)
+SQL_WORD = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK)\s*;?\s*$")  # "commit" is only a word
 PRAGMA = re.compile(r"^\s*pragma\s", re.IGNORECASE)
 PRAGMA_IN = {"store/db.c"}
 
@@ -220,7 +221,7 @@ class Lint:
         if s.path.suffix != ".c":
             return
         for line, text in s.strings:
-            if SQL.search(text):
+            if SQL.search(text) or SQL_WORD.search(text):
                 self.fault(s.path, line, "SQL belongs in sql/query")
             elif PRAGMA.search(text) and s.name not in PRAGMA_IN:
                 self.fault(s.path, line, "PRAGMA belongs in store/db.c")
@@ -239,20 +240,21 @@ class Lint:
 
     def check_functions(self, s):
         """A function begins with its name in column 0 and ends with a brace there."""
-        start, in_body = None, False
+        start, in_body, before = None, False, ""
         for i, line in enumerate(s.code.splitlines()):
             if not in_body and re.match(r"[A-Za-z_]\w*\(", line):
                 start = i
             if line.startswith("{"):
-                if start is None:
+                if start is None and not re.match(r"(struct|union|enum)\b", before):
                     self.fault(s.path, i + 1, "a function whose name is not at a line's start")
-                    start = i
                 in_body = True
             elif line.startswith("}") and in_body:
-                self.check_length(s, start, i - start + 1)
+                if start is not None:
+                    self.check_length(s, start, i - start + 1)
                 start, in_body = None, False
             elif not in_body and line.rstrip().endswith(";"):
                 start = None  # a declaration
+            before = line
 
     def check_length(self, s, start, length):
         limit = MAX_FSM if self.is_fsm(s, start) else MAX_FUNCTION
