@@ -93,9 +93,9 @@ class Transfer:
     def opt_in_every_message(self):
         return self.opts == self.messages
 
-    def keys(self):
-        """What was transferred, for comparing: sorted, octet by octet."""
-        return sorted(r.key() for r in self.records)
+    def keys(self, fold=False):
+        """What was transferred, for comparing: sorted, octet by octet; see Record.key()."""
+        return sorted(r.key(fold) for r in self.records)
 
     def text(self):
         return sorted(str(r) for r in self.records)

@@ -44,9 +44,10 @@ class Record(NamedTuple):
     def rrset(self):
         return dns.rrset.from_rdata(self.name, self.ttl, self.rdata)
 
-    def key(self):
-        """Everything about it, octet by octet: for comparing and sorting."""
-        return (self.name.to_wire(), self.rdata.rdclass, self.rdata.rdtype, self.ttl, self.rdata.to_wire())
+    def key(self, fold=False):
+        """Everything about it, octet by octet: for comparing and sorting.  fold: owner in lower case."""
+        owner = self.name.canonicalize() if fold else self.name
+        return (owner.to_wire(), self.rdata.rdclass, self.rdata.rdtype, self.ttl, self.rdata.to_wire())
 
     def __str__(self):
         return f"{self.name} {self.ttl} {self.type} {self.rdata}"

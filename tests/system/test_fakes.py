@@ -11,6 +11,7 @@ import fakedownstream
 from fakedownstream import FakeDownstream, apply_steps, axfr, ixfr, serial, soa
 from fakeprimary import FakePrimary
 from fakewire import notify_query, send_notify
+from servers import Knot, Named, Nsd
 
 ZONE = """
 @ 3600 SOA ns1 root 7 3600 600 86400 300
@@ -191,3 +192,24 @@ def test_stop_ends_everything(primary):
 def test_raw(primary):
     primary.once("SOA", raw=b"\x84\x00" + bytes(8))
     assert soa("example.org", to(primary)).flags == 0x8400
+
+
+@pytest.mark.parametrize("server", [Named, Nsd, Knot])
+def test_a_real_secondary_takes_it(lab, primary, server):
+    """A real server takes the fake primary's AXFR, NOTIFY and IXFR, and the fake downstream reads it.
+
+    NSD and Knot keep owner names in lower case."""
+    if not server.installed():
+        pytest.skip(f"no {server.program}")
+    real = server(lab, "real", primary=to(primary), zones=["example.org"])
+    real.start()
+    at = (real.host, real.port)
+    primary.wait(lambda: real.serial("example.org") == 7, 20, "first transfer")
+    assert axfr("example.org", at).keys(fold=True) == axfr("example.org", to(primary)).keys(fold=True)
+    primary.update("example.org", add=["n 60 A 192.0.2.9"], delete=["Www 300 A 192.0.2.1"])
+    primary.update("example.org", add=["n 60 A 192.0.2.10"])
+    primary.behave(records_per_message=1, expire=5000)
+    assert primary.notify("example.org", at).rcode == "NOERROR"
+    primary.wait(lambda: real.serial("example.org") == 9, 20, "second transfer")
+    assert primary.count("IXFR") >= 1
+    assert axfr("example.org", at).keys(fold=True) == axfr("example.org", to(primary)).keys(fold=True)
