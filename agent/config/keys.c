@@ -79,11 +79,16 @@ static const struct schema_key server_keys[] = {
     {"max-transfers-in", VALUE_COUNT, AT(max_transfers_in), .def = "32", .min = 1, .max = 10000,
 	.doc = "Transfers from primaries at the same time. The 10 of other servers make a first "
 	       "load of many small zones needlessly slow."},
-    {"max-transfers-out", VALUE_COUNT, AT(max_transfers_out), .def = "32", .min = 1, .max = 10000,
-	.doc = "Transfers to downstreams at the same time; further ones wait."},
+    {"max-transfers-out", VALUE_COUNT, AT(max_transfers_out), .def = "512", .min = 1, .max = 10000,
+	.doc = "Transfers to downstreams at the same time. A query above it is answered with "
+	       "SERVFAIL, "
+	       "and the downstream comes again after a pause of its own, so this bounds abuse and "
+	       "does not smooth load."},
     {"max-transfers-out-per-downstream", VALUE_COUNT, AT(max_transfers_out_per_downstream),
-	.def = "8", .min = 1, .max = 10000,
-	.doc = "The same for one downstream. A zonerelay as a downstream asks for 8 at a time."},
+	.def = "256", .min = 1, .max = 10000,
+	.doc = "The same for one downstream. A server with many zones asks for all of them when it "
+	       "starts, NSD for 128 at a time; answering costs little, since zones are stored as "
+	       "they are sent."},
     {"soa-rate", VALUE_COUNT, AT(soa_rate), .def = "1000", .min = 1, .max = 1000000,
 	.doc = "SOA queries per second, to all primaries together. It bounds what forged NOTIFYs "
 	       "can cause; at 1000 the first check of 100,000 zones takes 100 seconds."},
@@ -92,14 +97,20 @@ static const struct schema_key server_keys[] = {
 	    "NOTIFYs sent per second; further ones wait. The 20 of other servers would hold back "
 	    "10,000 changed zones for more than 8 minutes."},
     {"notify-in-rate", VALUE_COUNT, AT(notify_in_rate), .def = "1000", .min = 1, .max = 1000000,
-	.doc = "NOTIFYs taken per second from one source, an IPv4 address or an IPv6 /64, that may "
-	       "notify at least one zone. Other sources have a tenth of it. What comes above "
-	       "is not answered; the sender repeats it."},
+	.doc =
+	    "NOTIFYs per second from one source, an IPv4 address or an IPv6 /64, that may notify "
+	    "at "
+	    "least one zone. Above it what is authorised waits, and anything else gets no answer. "
+	    "Other sources have a tenth of it, and above that no answer."},
     {"tcp-clients", VALUE_COUNT, AT(tcp_clients), .def = "150", .min = 1, .max = 100000,
-	.doc = "TCP connections from others at the same time (RFC 9210 section 4.2). Above it the "
-	       "connection that has been idle longest is closed."},
+	.doc =
+	    "TCP connections from others at the same time (RFC 9210 section 4.2). Further ones are "
+	    "closed at once, except that primaries and downstreams may go on up to 8 times this "
+	    "number."},
     {"tcp-per-client", VALUE_COUNT, AT(tcp_per_client), .def = "25", .min = 1, .max = 100000,
-	.doc = "The same for one source, an IPv4 address or an IPv6 /64."},
+	.doc = "The same for one source that is neither a primary nor a downstream, an IPv4 "
+	       "address or "
+	       "an IPv6 /64."},
     {"tcp-idle", VALUE_DURATION, AT(tcp_idle_us), .def = "10s", .min = S, .max = 3600 * S,
 	.doc = "A connection without a query for so long is closed."},
     {"soa-timeout", VALUE_DURATION, AT(soa_timeout_us), .def = "5s", .min = S / 10, .max = 60 * S,
@@ -198,7 +209,9 @@ static const struct schema_key template_keys[] = {
 	    "downstreams; 0 notifies at once."},
     {"journal-steps", VALUE_COUNT, AT(p.journal_steps), .def = "1000", .min = 0, .max = 10000,
 	.doc = "How many changes are kept for IXFR, as long as they are not larger than the zone. "
-	       "0: downstreams always get the whole zone."},
+	       "With the 20 of other servers, a downstream that takes each change a little late "
+	       "soon needs "
+	       "the whole zone. 0: it always gets the whole zone."},
     {"ixfr", VALUE_BOOL, AT(p.ixfr), .def = "yes", .doc = "no: only AXFR is asked for."},
     {"notify-enclosing", VALUE_BOOL, AT(p.notify_enclosing), .def = "yes",
 	.doc = "A NOTIFY for a name below the zone counts for the zone, unless the name is "

@@ -50,8 +50,8 @@ test_server_defaults(void **state)
 	assert_string_equal(s->control, ZR_RUNSTATEDIR "/zonerelay/zonerelay.sock");
 	assert_int_equal(s->workers, 2);
 	assert_int_equal(s->max_transfers_in, 32);
-	assert_int_equal(s->max_transfers_out, 32);
-	assert_int_equal(s->max_transfers_out_per_downstream, 8);
+	assert_int_equal(s->max_transfers_out, 512);
+	assert_int_equal(s->max_transfers_out_per_downstream, 256);
 	assert_int_equal(s->soa_rate, 1000);
 	assert_int_equal(s->notify_rate, 500);
 	assert_int_equal(s->notify_in_rate, 1000);
@@ -121,7 +121,7 @@ test_zone_defaults(void **state)
 	assert_int_equal(p->max_records, 50000000);
 	assert_int_equal(p->max_transfer_us, 7200 * ZR_US_PER_S);
 	assert_int_equal(p->splay_us, 0);
-	assert_int_equal(p->journal_steps, 20);
+	assert_int_equal(p->journal_steps, 1000);
 	assert_true(p->ixfr && p->notify_enclosing);
 	config_free(c);
 }
