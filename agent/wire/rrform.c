@@ -8,54 +8,14 @@
 #include <time.h>
 
 /*
- * b h w: a number of 8, 16, 32 bits; n a name; 4 6 an address; s a character-string; S one or
- * more of them up to the end; q the rest as one string; x the rest in hex; B the rest in base64;
- * t the tag of a CAA; T a type; d a date; z a salt and k a hash of NSEC3; M types as a bitmap.
+ * The letters of a form, each one field: b h w a number of 8, 16, 32 bits; H one of 16 that is
+ * not 0; n a name; 4 6 an address; s a character-string; S one or more of them up to the end; q
+ * the rest as one string; x the rest in hex; B the rest in base64; t the tag of a CAA; e E an EUI
+ * of 6 or 8 octets; T a type; d a date; z a salt and k a hash of NSEC3; m M types as a
+ * bitmap, which may be empty in NSEC3 only.
  */
-static const struct {
-	uint16_t type;
-	const char *form;
-} forms[] = {
-    {TYPE_A, "4"}, {TYPE_NS, "n"}, {28, "6"},			   /* AAAA */
-    {43, "hbbx"},						   /* DS */
-    {TYPE_RRSIG, "TbbwddhnB"}, {TYPE_NSEC3, "bbhzkM"}, {47, "nM"}, /* NSEC */
-    {TYPE_CNAME, "n"}, {TYPE_SOA, "nnwwwww"}, {12, "n"},	   /* PTR */
-    {13, "ss"},							   /* HINFO */
-    {15, "hn"},							   /* MX */
-    {16, "S"},							   /* TXT */
-    {17, "nn"},							   /* RP */
-    {18, "hn"},							   /* AFSDB */
-    {33, "hhhn"},						   /* SRV */
-    {35, "hhsssn"},						   /* NAPTR */
-    {36, "hn"},							   /* KX */
-    {37, "hhbB"},						   /* CERT */
-    {39, "n"},							   /* DNAME */
-    {44, "bbx"},						   /* SSHFP */
-    {48, "hbbB"},						   /* DNSKEY */
-    {51, "bbhz"},						   /* NSEC3PARAM */
-    {52, "bbbx"},						   /* TLSA */
-    {53, "bbbx"},						   /* SMIMEA */
-    {59, "hbbx"},						   /* CDS */
-    {60, "hbbB"},						   /* CDNSKEY */
-    {61, "B"},							   /* OPENPGPKEY */
-    {62, "whM"},						   /* CSYNC */
-    {63, "wbbx"},						   /* ZONEMD */
-    {99, "S"},							   /* SPF */
-    {256, "hhq"},						   /* URI */
-    {257, "btq"},						   /* CAA */
-};
 
 #define REST_TEXT_MAX 255 /* octets of 'q' that are sure to fit every reader's idea of a token */
-
-static const char *
-form_of(uint16_t type)
-{
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (forms[i].type == type)
-			return forms[i].form;
-	}
-	return NULL;
-}
 
 static void
 quoted(struct buf *out, const uint8_t *p, size_t n)
@@ -97,7 +57,9 @@ name(struct rd *r, struct buf *out)
 	char text[NAME_TEXT_MAX];
 	size_t n = name_check(r->p + r->pos, rd_left(r));
 
-	if (n == 0)
+	/* ldns takes any name in RDATA that begins with an at-sign, escaped or not, for the origin.
+	 */
+	if (n == 0 || (n > 1 && r->p[r->pos + 1] == '@'))
 		return false;
 	buf_str(out, name_text(rd_bytes(r, n), text));
 	return true;
@@ -154,6 +116,22 @@ hex(struct rd *r, struct buf *out)
 	return true;
 }
 
+/* RFC 7043 */
+static bool
+eui(struct rd *r, struct buf *out, size_t n)
+{
+	const uint8_t *p = rd_bytes(r, n);
+
+	if (p == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_u8(out, '-');
+		rr_hex(p + i, 1, out);
+	}
+	return true;
+}
+
 /* `bits` to a character, as many characters as are needed; RFC 4648. */
 static void
 base_n(const uint8_t *p, size_t n, unsigned bits, const char *digits, struct buf *out)
@@ -206,7 +184,7 @@ hash(struct rd *r, struct buf *out)
 	size_t n = rd_u8(r);
 	const uint8_t *p = rd_bytes(r, n);
 
-	if (p == NULL || n == 0)
+	if (p == NULL || n == 0 || n % 5 != 0) /* without padding, groups must be whole */
 		return false;
 	base_n(p, n, 5, "0123456789abcdefghijklmnopqrstuv", out);
 	return true;
@@ -280,6 +258,8 @@ rest(struct rd *r, struct buf *out)
 static bool
 field(char kind, struct rd *r, struct buf *out)
 {
+	unsigned n;
+
 	switch (kind) {
 	case 'b':
 		buf_fmt(out, "%u", rd_u8(r));
@@ -287,6 +267,10 @@ field(char kind, struct rd *r, struct buf *out)
 	case 'h':
 		buf_fmt(out, "%u", rd_u16(r));
 		return true;
+	case 'H': /* ldns does not read a CERT of type 0 */
+		n = rd_u16(r);
+		buf_fmt(out, "%u", n);
+		return n != 0;
 	case 'w':
 		buf_fmt(out, "%u", rd_u32(r));
 		return true;
@@ -313,26 +297,29 @@ field(char kind, struct rd *r, struct buf *out)
 		return salt(r, out);
 	case 'k':
 		return hash(r, out);
+	case 'm':
+		return rd_left(r) > 0 && bitmap(r, out);
 	case 'M':
 		return bitmap(r, out);
 	case 'B':
 		return base64(r, out);
+	case 'e':
+		return eui(r, out, 6);
+	case 'E':
+		return eui(r, out, 8);
 	default:
 		return hex(r, out);
 	}
 }
 
 bool
-rr_form(const struct rr *rr, struct buf *out)
+rr_form(const struct rr *rr, const char *form, struct buf *out)
 {
-	const char *form = form_of(rr->type);
 	struct rd r;
 
-	if (form == NULL)
-		return false;
 	rd_init(&r, rr->rdata, rr->rdlen);
 	for (const char *f = form; *f != '\0'; f++) {
-		if (f != form && *f != 'M') /* which may be empty */
+		if (f != form && *f != 'm' && *f != 'M') /* each type brings a space */
 			buf_u8(out, ' ');
 		if (!field(*f, &r, out))
 			return false;

@@ -10,9 +10,15 @@
 #include "base/buf.h"
 #include "wire/rr.h"
 
+#define RR_FORM_LDNS "L" /* the form of types left to ldns */
+
+/* How the RDATA of a type is written, for rr_form(); NULL: only in the form of RFC 3597. */
+const char *rr_type_form(uint16_t type);
+
 /*
- * Appends the RDATA as text.  False when the type is not one of them or the RDATA does not
- * have its form; out may then hold a part of it, which the caller cuts off.
+ * Appends the RDATA as text.  False when it does not have that form; out may then hold a part of
+ * it, which the caller cuts off.
  */
-bool rr_form(const struct rr *rr, struct buf *out);
+bool rr_form(const struct rr *rr, const char *form, struct buf *out);
+
 void rr_hex(const uint8_t *p, size_t n, struct buf *out); /* lower case, no spaces */

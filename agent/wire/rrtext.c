@@ -16,113 +16,6 @@
 #define TYPE_SVCB 64
 #define TYPE_HTTPS 65
 
-/* Sorted by number. */
-static const struct {
-	uint16_t type;
-	bool ldns; /* its text form, as ldns writes it, is read alike by all */
-	const char *name;
-} types[] = {
-    {1, false, "A"},
-    {2, false, "NS"},
-    {3, false, "MD"},
-    {4, false, "MF"},
-    {5, false, "CNAME"},
-    {6, false, "SOA"},
-    {7, false, "MB"},
-    {8, false, "MG"},
-    {9, false, "MR"},
-    {10, false, "NULL"},
-    {11, false, "WKS"},
-    {12, false, "PTR"},
-    {13, false, "HINFO"},
-    {14, false, "MINFO"},
-    {15, false, "MX"},
-    {16, false, "TXT"},
-    {17, false, "RP"},
-    {18, false, "AFSDB"},
-    {19, false, "X25"},
-    {20, false, "ISDN"},
-    {21, false, "RT"},
-    {22, false, "NSAP"},
-    {24, false, "SIG"},
-    {25, false, "KEY"},
-    {26, false, "PX"},
-    {27, false, "GPOS"},
-    {28, false, "AAAA"},
-    {29, true, "LOC"},
-    {30, false, "NXT"},
-    {33, false, "SRV"},
-    {35, false, "NAPTR"},
-    {36, false, "KX"},
-    {37, false, "CERT"},
-    {38, false, "A6"},
-    {39, false, "DNAME"},
-    {41, false, "OPT"},
-    {42, true, "APL"},
-    {43, false, "DS"},
-    {44, false, "SSHFP"},
-    {45, false, "IPSECKEY"},
-    {46, false, "RRSIG"},
-    {47, false, "NSEC"},
-    {48, false, "DNSKEY"},
-    {49, false, "DHCID"},
-    {50, false, "NSEC3"},
-    {51, false, "NSEC3PARAM"},
-    {52, false, "TLSA"},
-    {53, false, "SMIMEA"},
-    {55, false, "HIP"},
-    {59, false, "CDS"},
-    {60, false, "CDNSKEY"},
-    {61, false, "OPENPGPKEY"},
-    {62, false, "CSYNC"},
-    {63, false, "ZONEMD"},
-    {64, true, "SVCB"},
-    {65, true, "HTTPS"},
-    {99, false, "SPF"},
-    {104, false, "NID"},
-    {105, false, "L32"},
-    {106, false, "L64"},
-    {107, false, "LP"},
-    {108, true, "EUI48"},
-    {109, true, "EUI64"},
-    {249, false, "TKEY"},
-    {250, false, "TSIG"},
-    {251, false, "IXFR"},
-    {252, false, "AXFR"},
-    {255, false, "ANY"},
-    {256, false, "URI"},
-    {257, false, "CAA"},
-    {32769, false, "DLV"},
-};
-
-static int
-find_type(uint16_t type)
-{
-	size_t low = 0, high = sizeof(types) / sizeof(types[0]), mid;
-
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (types[mid].type == type)
-			return (int)mid;
-		if (types[mid].type < type)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return -1;
-}
-
-const char *
-rr_type_text(uint16_t type, char out[16])
-{
-	int i = find_type(type);
-
-	if (i >= 0)
-		return types[i].name;
-	snprintf(out, 16, "TYPE%u", type);
-	return out;
-}
-
 /* A record with the root as owner, as ldns sees it; NULL when ldns cannot read it. */
 static ldns_rr *
 to_ldns(const struct rr *rr)
@@ -180,7 +73,8 @@ ldns_line(const struct rr *rr, char **line)
 
 	*line = l == NULL ? NULL : ldns_rr2str_fmt(ldns_output_format_nocomments, l);
 	ldns_rr_free(l);
-	if (*line == NULL || strncmp(*line, LINE_HEAD, strlen(LINE_HEAD)) != 0)
+	if (*line == NULL || strncmp(*line, LINE_HEAD, strlen(LINE_HEAD)) != 0 ||
+	    strstr(*line, "\\#") != NULL) /* an empty APL; that form is ours to write */
 		return false;
 	n = strlen(*line);
 	while (n > 0 && ((*line)[n - 1] == '\n' || (*line)[n - 1] == ' '))
@@ -205,23 +99,23 @@ generic(const struct rr *rr, struct buf *out)
 static bool
 known(const struct rr *rr, struct buf *out)
 {
+	const char *form = rr->class == CLASS_IN ? rr_type_form(rr->type) : NULL;
 	size_t start = out->len;
-	int type = find_type(rr->type);
-	char *line = NULL;
+	char text[16], *line = NULL;
 	bool done;
 
-	if (type < 0 || rr->class != CLASS_IN)
+	if (form == NULL)
 		return false;
-	if (types[type].ldns) {
+	if (strcmp(form, RR_FORM_LDNS) == 0) {
 		done = ldns_line(rr, &line);
 		if (done)
 			buf_str(out, line + strlen(LINE_HEAD));
 		free(line);
 		return done;
 	}
-	buf_str(out, types[type].name);
+	buf_str(out, rr_type_text(rr->type, text));
 	buf_u8(out, '\t');
-	done = rr_form(rr, out);
+	done = rr_form(rr, form, out);
 	if (!done && !out->bad)
 		out->len = start;
 	return done;
