@@ -156,20 +156,44 @@ static const char *const reader_pragmas[] = {
     NULL,
 };
 
-static int
-prepare_all(struct db *db, enum db_mode mode, struct zr_err *e)
-{
-	for (int i = 0; i < SQL_COUNT; i++) {
-		bool read = i >= SQL_IN_READ_FIRST && i <= SQL_IN_READ_LAST;
+/* The files of sql/query whose statements a handle needs. */
+struct range {
+	int first, last;
+};
 
-		if (read != (mode == DB_READER))
-			continue;
-		if (strncmp(sql_name[i], "tool_", 5) == 0)
-			continue; /* zonerelayctl's: they need its functions and tables */
+static const struct range writer_ranges[] = {
+    {SQL_IN_COMMIT_FIRST, SQL_IN_COMMIT_LAST},
+    {SQL_IN_OUTBOX_FIRST, SQL_IN_OUTBOX_LAST},
+    {SQL_IN_PEER_FIRST, SQL_IN_PEER_LAST},
+    {SQL_IN_STAGE_FIRST, SQL_IN_STAGE_LAST},
+    {SQL_IN_SWEEP_FIRST, SQL_IN_SWEEP_LAST},
+    {SQL_IN_TX_FIRST, SQL_IN_TX_LAST},
+    {SQL_IN_ZONE_FIRST, SQL_IN_ZONE_LAST},
+};
+
+static const struct range reader_ranges[] = {
+    {SQL_IN_READ_FIRST, SQL_IN_READ_LAST},
+};
+
+static int
+prepare_range(struct db *db, const struct range *r, struct zr_err *e)
+{
+	for (int i = r->first; i <= r->last; i++)
 		if (sqlite3_prepare_v3(db->sql, sql_text[i], -1, SQLITE_PREPARE_PERSISTENT,
 			&db->stmt[i], NULL) != SQLITE_OK)
 			return db_fail(db, sql_name[i], e);
-	}
+	return 0;
+}
+
+static int
+prepare_all(struct db *db, enum db_mode mode, struct zr_err *e)
+{
+	const struct range *r = mode == DB_WRITER ? writer_ranges : reader_ranges;
+	size_t n = mode == DB_WRITER ? sizeof(writer_ranges) : sizeof(reader_ranges);
+
+	for (size_t i = 0; i < n / sizeof(*r); i++)
+		if (prepare_range(db, &r[i], e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -201,9 +225,9 @@ in_wal_mode(struct db *db)
 static int
 open_writer(struct db *db, struct zr_err *e)
 {
-	sqlite3_wal_hook(db->sql, on_wal, db);
 	if (db_check_owner(db, e) < 0 || run_pragmas(db, writer_pragmas, e) < 0)
 		return -1;
+	sqlite3_wal_hook(db->sql, on_wal, db); /* PRAGMA wal_autocheckpoint removes any hook */
 	if (!in_wal_mode(db))
 		return zr_fail(e, ZR_DB,
 		    "%s cannot be used in WAL mode: the file system must be a "

@@ -25,7 +25,7 @@
 #define DB_BUSY_MS 2000
 
 enum db_mode {
-	DB_WRITER, /* creates, migrates; all statements but those of query/read.sql */
+	DB_WRITER, /* creates, migrates */
 	DB_READER  /* read-only; the statements of query/read.sql */
 };
 

@@ -102,19 +102,40 @@ reader_journal_find(struct reader *r, int64_t zone, uint32_t from_serial, int64_
 	return 1;
 }
 
-/* May the chunk found stand where the cursor is?  Else one before it was removed. */
+/* May the chunk found stand where the cursor is, if nothing was removed? */
 static bool
 follows(const struct journal_pos *at, const struct journal_pos *found)
 {
-	if (found->version != at->version)
-		return found->version == at->version + 1 && found->step == 0 && found->part == 0 &&
-		       found->chunk == 0 && at->part == 1 && at->chunk > 0;
-	if (found->step != at->step)
-		return found->step == at->step + 1 && found->part == 0 && found->chunk == 0 &&
-		       at->part == 1 && at->chunk > 0;
-	if (found->part != at->part)
-		return found->part == 1 && found->chunk == 0 && at->part == 0 && at->chunk > 0;
-	return found->chunk == at->chunk;
+	if (found->version == at->version && found->step == at->step && found->part == at->part)
+		return found->chunk == at->chunk;
+	if (at->chunk == 0 || found->chunk != 0)
+		return false;
+	if (found->version == at->version && found->step == at->step)
+		return at->part == 0 && found->part == 1;
+	if (at->part != 1 || found->part != 0)
+		return false;
+	return found->version == at->version
+		   ? found->step == at->step + 1
+		   : found->version == at->version + 1 && found->step == 0;
+}
+
+/*
+ * Where a part ends at the cursor: is the chunk before it still there?  Chunks are removed in
+ * their order, so then none behind it had been removed when we looked.
+ */
+static int
+before_is_there(struct reader *r, int64_t zone, const struct journal_pos *at, struct zr_err *e)
+{
+	int64_t one;
+	struct q q;
+
+	q_open(&q, r->db, SQL_READ_JOURNAL_HAS);
+	q_int(&q, ":zone", zone);
+	q_int(&q, ":version", at->version);
+	q_int(&q, ":step", at->step);
+	q_int(&q, ":part", at->part);
+	q_int(&q, ":chunk", (int64_t)at->chunk - 1);
+	return q_value(&q, &one, e);
 }
 
 static int
@@ -124,11 +145,11 @@ gap(const struct journal_pos *pos, struct zr_err *e)
 	    (long long)pos->version);
 }
 
-int
-reader_journal_chunk(struct reader *r, int64_t zone, int64_t version, struct journal_pos *pos,
-    struct buf *data, uint32_t *rrs, struct zr_err *e)
+/* The first chunk from *pos on, up to `version`.  1, 0, -1. */
+static int
+next_chunk(struct reader *r, int64_t zone, int64_t version, const struct journal_pos *pos,
+    struct journal_pos *found, struct buf *data, uint32_t *rrs, struct zr_err *e)
 {
-	struct journal_pos found;
 	const uint8_t *octets;
 	struct q q;
 	size_t len;
@@ -143,21 +164,37 @@ reader_journal_chunk(struct reader *r, int64_t zone, int64_t version, struct jou
 	q_int(&q, ":version", version);
 	rc = q_step(&q, e);
 	if (rc > 0) {
-		found = (struct journal_pos){q_col(&q, 0), (uint32_t)q_col(&q, 1),
+		*found = (struct journal_pos){q_col(&q, 0), (uint32_t)q_col(&q, 1),
 		    (uint8_t)q_col(&q, 2), (uint32_t)q_col(&q, 3)};
 		*rrs = (uint32_t)q_col(&q, 4);
 		octets = q_col_blob(&q, 5, &len);
 		buf_bytes(data, octets, len);
-		if (!follows(pos, &found))
-			rc = gap(pos, e);
-		else if (data->bad)
+		if (data->bad)
 			rc = zr_fail(e, ZR_NOMEM, "no memory for a difference of %zu octets", len);
-		found.chunk++;
 	}
 	q_close(&q);
-	if (rc > 0)
+	return rc;
+}
+
+int
+reader_journal_chunk(struct reader *r, int64_t zone, int64_t version, struct journal_pos *pos,
+    struct buf *data, uint32_t *rrs, struct zr_err *e)
+{
+	struct journal_pos found = {0};
+	int rc = next_chunk(r, zone, version, pos, &found, data, rrs, e), there;
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 ? !follows(pos, &found) : pos->version != version || pos->part != 1)
+		return gap(pos, e);
+	if (rc == 0 || found.chunk != pos->chunk || found.part != pos->part) {
+		there = before_is_there(r, zone, pos, e);
+		if (there <= 0)
+			return there < 0 ? -1 : gap(pos, e);
+	}
+	if (rc > 0) {
 		*pos = found;
-	else if (rc == 0 && (pos->version != version || pos->part != 1 || pos->chunk == 0))
-		rc = gap(pos, e);
+		pos->chunk++;
+	}
 	return rc;
 }

@@ -302,7 +302,7 @@ turn_chores(struct store *s)
 	/* Their transfers must not wait until the disk has room again. */
 	if (failed != 0 && tidy_blocks(s, failed))
 		drop_staged(s, failed, 0, &e);
-	if (!busy && s->quitting && s->control.head == NULL && s->stage.head != NULL) {
+	if (!busy && s->quitting && s->stage.head != NULL && runnable(s, &s->stage) == NULL) {
 		zr_fail(&e, ZR_DB, "the store stops");
 		drop_staged(s, 0, 0, &e);
 	}

@@ -50,6 +50,10 @@ WHERE journal.zone = :zone AND (version, step, part, chunk) >= (:from, :step, :p
 	AND version <= :version
 ORDER BY version, step, part, chunk LIMIT 1;
 
+-- name: read_journal_has
+SELECT 1 FROM journal WHERE zone = :zone AND version = :version AND step = :step AND part = :part
+	AND chunk = :chunk;
+
 -- name: read_primaries
 SELECT name, address, serial, seen_at, error, error_text, error_at FROM primary_state
 WHERE zone = :zone;
