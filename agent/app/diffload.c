@@ -34,6 +34,9 @@ struct diffload {
 	uint8_t part;
 	uint32_t chunk;
 	uint32_t from_serial, to_serial;
+	struct deltapack *net[2]; /* readd: deletions, additions */
+	uint32_t net_chunk[2];
+	uint32_t first_serial;
 	struct patch *patch;
 	struct segment_row at, next, prev; /* what each callback gave last: its key is borrowed */
 	struct buf data;
@@ -95,6 +98,31 @@ release_held(struct diffload *l, bool stage, struct zr_err *e)
 	return rc;
 }
 
+static int
+on_net_del(void *arg, const struct delta_chunk *c, struct zr_err *e)
+{
+	struct diffload *l = arg;
+
+	return stager_delta(l->env.stager, 0, 0, l->net_chunk[0]++, l->first_serial, l->to_serial,
+	    c->data, c->len, c->rrs, e);
+}
+
+static int
+on_net_add(void *arg, const struct delta_chunk *c, struct zr_err *e)
+{
+	struct diffload *l = arg;
+
+	return stager_delta(l->env.stager, 0, 1, l->net_chunk[1]++, l->first_serial, l->to_serial,
+	    c->data, c->len, c->rrs, e);
+}
+
+/* One record for the journal as received. */
+static int
+keep(struct diffload *l, const struct rr *rr, struct zr_err *e)
+{
+	return l->pack == NULL ? 0 : deltapack_add(l->pack, rr, e);
+}
+
 /* ---- the reader's side ---- */
 
 struct diffload *
@@ -105,7 +133,13 @@ diffload_new(const struct load_env *env)
 	l->env = *env;
 	l->tail = &l->head;
 	l->changes = changes_new(env->job->zone, DIFFLOAD_MEMORY);
-	l->pack = deltapack_new(env->job->zone, on_chunk, l);
+	if (env->job->readd) {
+		changes_allow_readd(l->changes);
+		l->net[0] = deltapack_new(env->job->zone, on_net_del, l);
+		l->net[1] = deltapack_new(env->job->zone, on_net_add, l);
+	} else {
+		l->pack = deltapack_new(env->job->zone, on_chunk, l);
+	}
 	buf_init(&l->data, 0);
 	return l;
 }
@@ -119,6 +153,8 @@ diffload_free(struct diffload *l)
 	patch_free(l->patch);
 	changes_free(l->changes);
 	deltapack_free(l->pack);
+	deltapack_free(l->net[0]);
+	deltapack_free(l->net[1]);
 	buf_clear(&l->data);
 	free(l);
 }
@@ -137,7 +173,7 @@ soa_serial(const struct rr *rr, uint32_t *serial, struct zr_err *e)
 static int
 end_step(struct diffload *l, struct zr_err *e)
 {
-	return l->step == 0 ? 0 : deltapack_flush(l->pack, e);
+	return l->step == 0 || l->pack == NULL ? 0 : deltapack_flush(l->pack, e);
 }
 
 int
@@ -145,12 +181,13 @@ diffload_old(struct diffload *l, const struct rr *soa, struct zr_err *e)
 {
 	if (end_step(l, e) != 0 || soa_serial(soa, &l->from_serial, e) != 0)
 		return -1;
-	l->step++;
+	if (l->step++ == 0)
+		l->first_serial = l->from_serial;
 	l->part = 0;
 	l->chunk = 0;
 	if (changes_del(l->changes, soa, e) != 0)
 		return -1;
-	return deltapack_add(l->pack, soa, e);
+	return keep(l, soa, e);
 }
 
 int
@@ -158,20 +195,20 @@ diffload_del(struct diffload *l, const struct rr *rr, struct zr_err *e)
 {
 	if (changes_del(l->changes, rr, e) != 0)
 		return -1;
-	return deltapack_add(l->pack, rr, e);
+	return keep(l, rr, e);
 }
 
 int
 diffload_new_soa(struct diffload *l, const struct rr *soa, struct zr_err *e)
 {
-	if (deltapack_flush(l->pack, e) != 0 || soa_serial(soa, &l->to_serial, e) != 0 ||
+	if (end_step(l, e) != 0 || soa_serial(soa, &l->to_serial, e) != 0 ||
 	    release_held(l, true, e) != 0)
 		return -1;
 	l->part = 1;
 	l->chunk = 0;
 	if (changes_add(l->changes, soa, e) != 0)
 		return -1;
-	return deltapack_add(l->pack, soa, e);
+	return keep(l, soa, e);
 }
 
 int
@@ -179,7 +216,7 @@ diffload_add(struct diffload *l, const struct rr *rr, struct zr_err *e)
 {
 	if (changes_add(l->changes, rr, e) != 0)
 		return -1;
-	return deltapack_add(l->pack, rr, e);
+	return keep(l, rr, e);
 }
 
 /* ---- applying ---- */
@@ -260,6 +297,22 @@ seg_kill(void *arg, const struct segref *ref, struct zr_err *e)
 	return stager_kill(l->env.stager, ref->id, ref->len, e);
 }
 
+static int
+on_removed(void *arg, const struct rr *rr, struct zr_err *e)
+{
+	struct diffload *l = arg;
+
+	return l->net[0] == NULL ? 0 : deltapack_add(l->net[0], rr, e);
+}
+
+static int
+on_added(void *arg, const struct rr *rr, struct zr_err *e)
+{
+	struct diffload *l = arg;
+
+	return l->net[1] == NULL ? 0 : deltapack_add(l->net[1], rr, e);
+}
+
 static const struct patch_ops patch_ops = {
     .next_change = changes_next,
     .at = seg_at,
@@ -268,6 +321,8 @@ static const struct patch_ops patch_ops = {
     .read = seg_read,
     .write = seg_write,
     .kill = seg_kill,
+    .removed = on_removed,
+    .added = on_added,
 };
 
 static int
@@ -283,7 +338,7 @@ start_patch(struct diffload *l, struct zr_err *e)
 	memcpy(base.digest, j->digest, sizeof(base.digest));
 	if (end_step(l, e) != 0 || changes_sort(l->changes, e) != 0)
 		return -1;
-	l->patch = patch_new(j->zone, &patch_ops, l, l->changes, &base, 0);
+	l->patch = patch_new(j->zone, &patch_ops, l, l->changes, &base, j->readd ? PATCH_READD : 0);
 	return 0;
 }
 
@@ -296,6 +351,9 @@ diffload_step(struct diffload *l, struct zr_err *e)
 	case PATCH_MORE:
 		return LOAD_MORE;
 	case PATCH_DONE:
+		if (l->net[0] != NULL &&
+		    (deltapack_flush(l->net[0], e) != 0 || deltapack_flush(l->net[1], e) != 0))
+			return LOAD_FAIL;
 		l->result.sum = *patch_sum(l->patch);
 		l->result.has_delta = true;
 		return LOAD_DONE;

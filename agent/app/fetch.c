@@ -294,6 +294,7 @@ fetch_start(struct entry *en, const struct zone_order *o)
 	m->xfr =
 	    o->fetch.ixfr && m->have && primary_use_ixfr(p, a->now.mono) ? XFRIN_IXFR : XFRIN_AXFR;
 	m->forced = o->fetch.forced;
+	m->readd = !pc->ixfr_strict;
 	m->limits =
 	    (struct xfrin_limits){.max_octets = cp->max_size, .max_records = cp->max_records};
 	m->journal_steps = cp->journal_steps;

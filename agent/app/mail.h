@@ -56,7 +56,8 @@ struct job_mail {
 	/* JOB_TRANSFER */
 	enum xfrin_kind xfr;
 	bool forced;
-	bool have; /* we hold a valid copy: serial, soa, version, digest */
+	bool readd; /* needless additions in differences are ignored */
+	bool have;  /* we hold a valid copy: serial, soa, version, digest */
 	uint32_t serial;
 	uint32_t soa_ttl;
 	uint8_t *soa; /* RDATA; owned */

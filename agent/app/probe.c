@@ -83,8 +83,8 @@ succeed(struct probe *p, const struct soa_answer *s)
 
 	arg.soa = (struct zone_soa){
 	    .serial = s->soa.serial, .expire_valid = s->expire_valid, .expire = s->expire};
-	log_event(news ? LOG_LVL_INFO : LOG_LVL_DEBUG, "soa-checked", LS("zone", name_show(en->name, name)),
-	    LS("primary", conf_of(p)->name),
+	log_event(news ? LOG_LVL_INFO : LOG_LVL_DEBUG, "soa-checked",
+	    LS("zone", name_show(en->name, name)), LS("primary", conf_of(p)->name),
 	    LS("address", addr_text(&p->primary->address[p->address].addr, addr)),
 	    LU("serial", s->soa.serial),
 	    LU("duration_us", (uint64_t)(a->now.mono.us - p->started.us)));

@@ -35,6 +35,7 @@ struct config_primary {
 	uint32_t max_transfers;		    /* concurrent transfers from it */
 	uint32_t soa_rate;		    /* SOA queries per second to it */
 	bool ixfr;			    /* no: only AXFR is asked for */
+	bool ixfr_strict;		    /* no: needless additions in differences are ignored */
 	bool edns;			    /* no: never send OPT */
 	bool soa_tcp;			    /* yes: SOA queries over TCP (F-07) */
 };

@@ -40,7 +40,8 @@ config_primary_equal(const struct config_primary *a, const struct config_primary
 	       same_source(&a->source4, &b->source4) && same_source(&a->source6, &b->source6) &&
 	       same_prefixes(&a->notify_from, &b->notify_from) &&
 	       a->max_transfers == b->max_transfers && a->soa_rate == b->soa_rate &&
-	       a->ixfr == b->ixfr && a->edns == b->edns && a->soa_tcp == b->soa_tcp;
+	       a->ixfr == b->ixfr && a->ixfr_strict == b->ixfr_strict && a->edns == b->edns &&
+	       a->soa_tcp == b->soa_tcp;
 }
 
 bool

@@ -155,6 +155,12 @@ static const struct schema_key primary_keys[] = {
 	       "primary of 100,000 zones is asked 28 times a second by an hourly refresh "
 	       "alone, and after a restart all at once."},
     {"ixfr", VALUE_BOOL, AT(ixfr), .def = "yes", .doc = "no: it is asked for whole zones only."},
+    {"ixfr-strict", VALUE_BOOL, AT(ixfr_strict), .def = "yes",
+	.doc =
+	    "yes: a difference that adds a record which is there already is not trusted, and the "
+	    "whole "
+	    "zone is fetched (RFC 1995 section 4). no: such an addition is ignored. NSD 4.6 sends "
+	    "them when it makes differences itself (create-ixfr)."},
     {"edns", VALUE_BOOL, AT(edns), .def = "yes",
 	.doc =
 	    "no: queries to it never carry EDNS. A primary which does not answer queries with EDNS "

@@ -27,6 +27,7 @@ struct entry {
 };
 
 struct changes {
+	bool readd; /* adding what was added is no contradiction */
 	struct arena arena;
 	struct table *table;
 	size_t limit;
@@ -175,6 +176,8 @@ change(struct changes *c, const struct rr *rr, bool now, struct zr_err *e)
 	en = table_get(c->table, c->key, key_len);
 	if (en == NULL)
 		return add_entry(c, rr, key_len, tail, now, e);
+	if (en->now && now && c->readd && en->rr.ttl == rr->ttl)
+		return 0;
 	if (en->now == now)
 		return contradiction(rr, now, e);
 	en->now = now;
@@ -247,6 +250,12 @@ changes_new(const uint8_t *apex, size_t limit)
 	c->table = table_new();
 	c->key = zr_xmalloc(RR_KEY_MAX + UINT16_MAX);
 	return c;
+}
+
+void
+changes_allow_readd(struct changes *c)
+{
+	c->readd = true;
 }
 
 void

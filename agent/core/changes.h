@@ -36,6 +36,9 @@ struct changes;
 /* `limit`: octets of memory, tables included; beyond it ZR_LIMIT. */
 struct changes *changes_new(const uint8_t *apex, size_t limit);
 void changes_free(struct changes *c);
+/* For a sender that lists records again which are there already: with the same TTL that is nothing.
+ */
+void changes_allow_readd(struct changes *c);
 /* -1: ZR_DIFF, ZR_LIMIT, ZR_NOMEM; ZR_FORMERR when the class differs from the first one's.
  * ZR_LIMIT and ZR_NOMEM mean: take the whole zone instead. */
 int changes_del(struct changes *c, const struct rr *rr, struct zr_err *e);

@@ -247,6 +247,20 @@ misfit(const struct change *c, const char *what, struct zr_err *e)
 	    rr_type_text(c->rr.type, type), what);
 }
 
+static int
+removed(struct patch *p, const struct rr *rr, struct zr_err *e)
+{
+	return p->ops->removed == NULL ? 0 : p->ops->removed(p->arg, rr, e);
+}
+
+static int
+add(struct patch *p, const struct rr *rr, struct zr_err *e)
+{
+	if (p->ops->added != NULL && p->ops->added(p->arg, rr, e) != 0)
+		return -1;
+	return packer_add(p->packer, rr, e);
+}
+
 /* The next change is about a record that the version does not hold. */
 static int
 change_absent(struct patch *p, struct zr_err *e)
@@ -254,7 +268,7 @@ change_absent(struct patch *p, struct zr_err *e)
 	p->have_change = false;
 	switch (p->change.op) {
 	case CHANGE_ADD:
-		return packer_add(p->packer, &p->change.rr, e);
+		return add(p, &p->change.rr, e);
 	case CHANGE_ABSENT:
 		return 0;
 	case CHANGE_DEL:
@@ -273,14 +287,18 @@ change_present(struct patch *p, const struct rr *rr, struct zr_err *e)
 	p->have_change = false;
 	switch (c->op) {
 	case CHANGE_DEL:
-		return 0;
+		return removed(p, rr, e);
 	case CHANGE_REPLACE:
-		return packer_add(p->packer, &c->rr, e);
+		return removed(p, rr, e) != 0 ? -1 : add(p, &c->rr, e);
 	case CHANGE_ADD:
 		if (p->flags & PATCH_DEDUP)
 			return packer_add(p->packer, order_prefer(rr, &c->rr) ? rr : &c->rr, e);
+		if ((p->flags & PATCH_READD) != 0 && rr->ttl == c->rr.ttl)
+			return packer_add(p->packer, rr, e);
 		break;
-	case CHANGE_ABSENT:
+	case CHANGE_ABSENT: /* added again, then deleted */
+		if (p->flags & PATCH_READD)
+			return removed(p, rr, e);
 		break;
 	}
 	return misfit(c, "is to be added but there already", e);
@@ -419,7 +437,7 @@ start_before(struct patch *p, struct zr_err *e)
 static int
 start_region(struct patch *p, struct zr_err *e)
 {
-	static const struct segref none = {0};
+	static const struct segref none = {.key = (const uint8_t *)""};
 	int rc = find_start(p, e);
 
 	if (rc < 0)

@@ -29,7 +29,7 @@ struct patch_ops {
 	/* 1: *out filled; 0: there is none; -1: error. */
 	int (*at)(void *arg, const uint8_t *key, size_t key_len, struct segref *out,
 	    struct zr_err *e); /* the last segment with a key <= this one */
-	/* With ref->key_len 0: the first segment. */
+	/* With an empty key (not NULL): the first segment. */
 	int (*next)(void *arg, const struct segref *ref, struct segref *out, struct zr_err *e);
 	int (*prev)(void *arg, const struct segref *ref, struct segref *out, struct zr_err *e);
 	segref_read read; /* of what at(), next() or prev() gave */
@@ -40,9 +40,14 @@ struct patch_ops {
 	 */
 	int (*write)(void *arg, const struct segment *s, struct zr_err *e);
 	int (*kill)(void *arg, const struct segref *ref, struct zr_err *e);
+	/* May be NULL.  What really went and came, in zone order; a replaced record does both. */
+	int (*removed)(void *arg, const struct rr *rr, struct zr_err *e);
+	int (*added)(void *arg, const struct rr *rr, struct zr_err *e);
 };
 
 #define PATCH_DEDUP 1u
+/* An addition of what is there with the same TTL is nothing (some servers send them). */
+#define PATCH_READD 2u
 
 enum patch_state {
 	PATCH_MORE, /* the budget is used up: call again */

@@ -54,7 +54,10 @@ class Model:
 def chain(lab, primary_kind, downstream_kinds):
     primary = ALL[primary_kind](lab, "primary-" + primary_kind)
     primary.add_zone(ZONE, zone_text())
-    relay = Relay(lab, primaries={"up": {"address": primary.address}}, zones=[ZONE])
+    up = {"address": primary.address}
+    if primary_kind == "nsd":
+        up["ixfr-strict"] = False  # NSD 4.6.1 adds records again that are there
+    relay = Relay(lab, primaries={"up": up}, zones=[ZONE])
     primary.notify = [(relay.host, relay.port)]
     downs = [ALL[k](lab, "down-" + k, primary=(relay.host, relay.port), zones=[ZONE]) for k in downstream_kinds]
     relay.downstreams = {d.name: {"address": d.address} for d in downs}
@@ -88,10 +91,6 @@ def test_random_updates(lab, kind):
     relay.wait_serial(ZONE, serial)
     for d in downs:
         wait_serial(d.port, ZONE, serial, 30, d.host)
-    want = records(primary.port, ZONE)
-    assert records(relay.port, ZONE) == want
-    for d in downs:
-        assert records(d.port, ZONE, d.host) == want, d
     kinds = [e["kind"] for e in relay.events("transfer-done") if e["kind"] != "current"]
     assert kinds[0] == "AXFR" and set(kinds[1:]) == {"IXFR"}, kinds
     assert not relay.events("ixfr-failed")
@@ -99,6 +98,10 @@ def test_random_updates(lab, kind):
         served = [e["kind"] for e in relay.events("served", downstream=d.name)]
         assert served.count("AXFR") <= 1, (d, served)
         assert "IXFR" in served, (d, served)
+    want = records(primary.port, ZONE)
+    assert records(relay.port, ZONE) == want
+    for d in downs:
+        assert records(d.port, ZONE, d.host) == want, d
 
 
 @pytest.mark.parametrize("kind", sorted(ALL))
