@@ -313,6 +313,14 @@ test_monstrous_soa(void **state)
 	judge_text("!query", TYPE_SOA, false, &soa, &out, &b, &m);
 	assert_false(out.reply.tc);
 	assert_ptr_equal(out.reply.soa, &soa);
+	/* To the octet: what fits alone does not fit beside OPT. */
+	soa.rdlen = 512 - 12 - 13 - 4 - 12;
+	buf_reset(&b);
+	judge_text("!query", TYPE_SOA, true, &soa, &out, &b, &m);
+	assert_false(out.reply.tc);
+	buf_reset(&b);
+	judge_text("!query !udp=512 !askexpire", TYPE_SOA, true, &soa, &out, &b, &m);
+	assert_true(out.reply.tc);
 	buf_clear(&b);
 }
 

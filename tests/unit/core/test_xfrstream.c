@@ -369,6 +369,71 @@ test_giant_records(void **state)
 	}
 }
 
+/* Every size near the limit: no message is ever longer than TCP can say. */
+static void
+test_sizes_near_the_limit(void **state)
+{
+	(void)state;
+	for (size_t octets = 65360; octets <= 65535 - 12 - 17 - 25 - 12; octets++) {
+		struct pieces v = {.n = 0};
+		struct end2end t;
+
+		add_raw(&v, "soa=5", 0);
+		add_raw(&v, "soa=7", 0);
+		add_raw(&v, NULL, octets);
+		open_stream(&t, "!query !askexpire !askkeepalive", TYPE_IXFR, &v, XFRSTREAM_DIFF);
+		assert_int_equal(run(&t), XFRIN_DONE);
+		close_stream(&t);
+		pieces_clear(&v);
+	}
+}
+
+/* ANCOUNT has 16 bits. */
+static void
+test_many_records(void **state)
+{
+	struct pieces v = {.n = 0};
+	struct end2end t;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		add_raw(&v, NULL, 1);
+		v.rrs[i] = i == 0 ? 65534 : 32768;
+	}
+	open_stream(&t, "!query", TYPE_IXFR, &v, XFRSTREAM_DIFF);
+	assert_int_equal(xfrstream_next(&t.s, &t.message, NULL), 1);
+	assert_int_equal(get_u16(t.message.data + 6), 65535);
+	assert_int_equal(xfrstream_next(&t.s, &t.message, NULL), 1);
+	assert_int_equal(get_u16(t.message.data + 6), 32768);
+	assert_int_equal(xfrstream_next(&t.s, &t.message, NULL), 1);
+	assert_int_equal(get_u16(t.message.data + 6), 32769);
+	assert_int_equal(xfrstream_next(&t.s, &t.message, NULL), 0);
+	close_stream(&t);
+	pieces_clear(&v);
+}
+
+/* EXPIRE is sent only where the caller has a value. */
+static void
+test_no_expire(void **state)
+{
+	struct buf expect = BUF_INIT;
+	struct pieces v;
+	struct end2end t;
+	struct msg m;
+
+	(void)state;
+	make_zone(&v, 1, &expect);
+	open_stream(&t, "!query !askexpire", TYPE_AXFR, &v, XFRSTREAM_FULL);
+	t.s.spec.expire = false;
+	assert_int_equal(xfrstream_next(&t.s, &t.message, NULL), 1);
+	assert_int_equal(msg_parse(&m, t.message.data, t.message.len, MSG_FULL, NULL), 0);
+	assert_true(m.edns.present);
+	assert_false(m.edns.has_expire);
+	close_stream(&t);
+	pieces_clear(&v);
+	buf_clear(&expect);
+}
+
 static void
 test_too_large(void **state)
 {
@@ -499,6 +564,9 @@ main(void)
 	    cmocka_unit_test(test_zones),
 	    cmocka_unit_test(test_differences),
 	    cmocka_unit_test(test_giant_records),
+	    cmocka_unit_test(test_sizes_near_the_limit),
+	    cmocka_unit_test(test_many_records),
+	    cmocka_unit_test(test_no_expire),
 	    cmocka_unit_test(test_too_large),
 	    cmocka_unit_test(test_failing_pull),
 	    cmocka_unit_test(test_nothing),

@@ -64,7 +64,7 @@ put_fixed(struct buf *b, uint16_t type, uint16_t class, uint32_t ttl)
 }
 
 static void
-put_soa_rdata(struct buf *b, uint32_t serial, const char *mname, bool upper)
+put_soa_rdata(struct buf *b, uint32_t serial, const char *mname, const char *rname, bool upper)
 {
 	size_t at = b->len;
 	char full[WORD_MAX];
@@ -72,7 +72,8 @@ put_soa_rdata(struct buf *b, uint32_t serial, const char *mname, bool upper)
 	buf_u16(b, 0);
 	snprintf(full, sizeof(full), "%s." XFRMSG_ZONE, mname);
 	put_name(b, full, upper);
-	put_name(b, "root." XFRMSG_ZONE, upper);
+	snprintf(full, sizeof(full), "%s." XFRMSG_ZONE, rname);
+	put_name(b, full, upper);
 	buf_u32(b, serial);
 	buf_u32(b, 3600);
 	buf_u32(b, 600);
@@ -119,16 +120,19 @@ xfrmsg_record(struct buf *b, const char *word)
 	else
 		owner = w + strlen(w);
 	if (strcasecmp(w, "soa") == 0 && value != NULL) {
-		char *slash = strchr(value, '/'), *at = strchr(value, '@');
+		char *slash = strchr(value, '/'), *at = strchr(value, '@'), *rname = NULL;
 		bool upper = w[0] == 'S';
 
 		if (slash != NULL)
 			*slash++ = '\0';
+		if (slash != NULL && (rname = strchr(slash, '/')) != NULL)
+			*rname++ = '\0';
 		if (at != NULL)
 			*at++ = '\0';
 		put_owner(b, at != NULL ? at : owner, upper);
 		put_fixed(b, TYPE_SOA, CLASS_IN, 3600);
-		put_soa_rdata(b, (uint32_t)strtoul(value, NULL, 10), slash ? slash : "ns1", upper);
+		put_soa_rdata(b, (uint32_t)strtoul(value, NULL, 10), slash ? slash : "ns1",
+		    rname != NULL ? rname : "root", upper);
 	} else if (strcasecmp(w, "a") == 0 && value != NULL) {
 		put_owner(b, owner, w[0] == 'A');
 		put_fixed(b, TYPE_A, CLASS_IN, 300);

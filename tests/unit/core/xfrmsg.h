@@ -7,6 +7,7 @@
  *   --               what follows stands in the authority section
  *   !askexpire !askkeepalive !version=1 !opts=2 !udp=4096 !tsig !qclass=3     for requests
  *   soa=7            apex SOA with serial 7            soa=7/ns2   with another MNAME
+ *                                                    soa=7/ns1/boot  and RNAME
  *   soa=7@sub        owner sub.example.org             SOA=7       owner and names in upper case
  *   ns  ns@sub       NS ns1.example.org                a@www=1     A 192.0.2.1
  *   a@www.other.=1   owner as it stands                t65280@www=c00c   any type, RDATA in hex
