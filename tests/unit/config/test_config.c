@@ -249,6 +249,7 @@ static const struct variant variants[] = {
     {"p", "address: 192.0.2.1, max-transfers: 9"},
     {"p", "address: 192.0.2.1, soa-rate: 501"},
     {"p", "address: 192.0.2.1, ixfr: no"},
+    {"p", "address: 192.0.2.1, ixfr-strict: no"},
     {"p", "address: 192.0.2.1, edns: no"},
     {"p", "address: 192.0.2.1, soa-tcp: yes"},
     {"d", "address: 192.0.2.9"},
