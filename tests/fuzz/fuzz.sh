@@ -27,7 +27,11 @@ for target in "$@"; do
 	name=${target##*fuzz_}
 	mkdir -p "found/$name"
 	echo "== $name: $seconds seconds"
-	"./$target" -max_total_time="$seconds" -timeout=20 -max_len=70000 -verbosity=0 \
-		-print_final_stats=1 -artifact_prefix="crash-$name-" "found/$name" \
-		"$srcdir/tests/fuzz/corpus/$name"
+	if ! "./$target" -max_total_time="$seconds" -timeout=20 -max_len=70000 \
+		-artifact_prefix="crash-$name-" "found/$name" "$srcdir/tests/fuzz/corpus/$name" \
+		>"$name.log" 2>&1; then
+		tail -n 40 "$name.log"
+		exit 1
+	fi
+	grep '^Done' "$name.log"
 done

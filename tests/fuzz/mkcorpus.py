@@ -102,6 +102,13 @@ RDATA = {
     "eui48": (108, b"\x00\x00\x5e\x00\x53\x2a"),
     "uri": (256, b"\x00\x0a\x00\x01ftp://ftp.example/\"\\"),
     "caa": (257, b"\x00\x05issueca.example; a=b"),
+    # Found by the fuzzer: what ldns does not read back.
+    "ns-at-sign": (2, b"\x01@" + ORG),
+    "cert-type-0": (37, b"\x00\x00\x00\x01\x08abc"),
+    "nsec-empty": (47, ORG),
+    "nsec3-odd-hash": (50, b"\x01\x00\x00\x05\x00\x09" + bytes(range(9)) + b"\x00\x01\x40"),
+    "csync-empty": (62, b"\x00\x00\x00\x07\x00\x03"),
+    "eui48-long": (108, bytes(44)),
     "unknown": (65280, b"\xc0\x0c\x00\xff"),
     "unknown-empty": (65280, b""),
 }
