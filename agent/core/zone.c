@@ -99,17 +99,22 @@ act(struct step *s)
 	/* Else the end of what runs leads to the next round; HELD waits for RESUME. */
 }
 
+/*
+ * One hint stands for all as long as they are near each other: RFC 1982's order is not transitive
+ * over longer distances, so "newest of all" would mean nothing.
+ */
 static void
 raise_hint(struct zone *z, const struct zone_notify *n)
 {
-	if (!n->hinted) {
+	bool first = !zone_is(z, ZF_HINT);
+	uint32_t up = n->hint - z->hint, down = z->hint - n->hint;
+
+	if (!n->hinted || (!first && up >= ZONE_HINT_NEAR && down >= ZONE_HINT_NEAR)) {
 		z->flags |= ZF_BLIND;
 		return;
 	}
-	if (!zone_is(z, ZF_HINT) || serial_gt(n->hint, z->hint))
+	if (first || up < ZONE_HINT_NEAR)
 		z->hint = n->hint;
-	else if (!serial_ge(z->hint, n->hint))
-		z->flags |= ZF_BLIND; /* no order between the two: neither can stand for both */
 	z->flags |= ZF_HINT;
 }
 
@@ -210,7 +215,10 @@ on_start(struct step *s)
 	z->failures = st->failures;
 	z->disk = (uint8_t)st->pending;
 	if (st->pending != ZONE_PENDING_NONE) {
-		z->pending = st->pending == ZONE_PENDING_FORCE ? ZONE_BIT_FORCE : ZONE_BIT_CHECK;
+		/* The row holds only the highest; a check may be owed beside a force. */
+		z->pending = ZONE_BIT_CHECK;
+		if (st->pending == ZONE_PENDING_FORCE)
+			z->pending |= ZONE_BIT_FORCE;
 		z->flags |= ZF_BLIND | ZF_FRESH; /* not at the refresh time (AN-24) */
 	}
 	z->refresh_us = s->now.mono.us;
@@ -224,6 +232,7 @@ on_start(struct step *s)
 		}
 	}
 	zone_settle(s);
+	z->flags &= ~ZF_BOOT;
 }
 
 /* The expiry runs whatever else goes on (27.1); an attempt follows when none is under way (T-08).
@@ -270,18 +279,20 @@ on_resume(struct step *s)
 		zone_settle(s);
 }
 
-/* A shorter interval counts from now on, a longer one from the next check. */
-static void
+/* A shorter interval counts from now on, a longer one from the next check.  True when one did. */
+static bool
 shorten(struct zone *z, int64_t now)
 {
 	if (z->data != ZONE_LOADED)
-		return;
-	int64_t expire = now + zone_expire_after(z, &z->times);
-	if (expire < z->expire_us)
-		z->expire_us = expire;
-	int64_t refresh = now + zone_refresh_after(z, &z->times, z->expire_us - now);
-	if (refresh < z->refresh_us)
-		z->refresh_us = refresh;
+		return false;
+	bool expire = z->expire_us > now + zone_expire_after(z, &z->times);
+	if (expire)
+		z->expire_us = now + zone_expire_after(z, &z->times);
+	bool refresh =
+	    z->refresh_us > now + zone_refresh_whole(z, &z->times) || z->refresh_us >= z->expire_us;
+	if (refresh)
+		z->refresh_us = now + zone_refresh_after(z, &z->times, z->expire_us - now);
+	return expire || refresh;
 }
 
 static void
@@ -290,7 +301,7 @@ on_policy(struct step *s)
 	struct zone *z = s->z;
 
 	z->policy = s->arg->policy.policy;
-	shorten(z, s->now.mono.us);
+	s->save = shorten(z, s->now.mono.us);
 	if (!s->arg->policy.primaries_changed)
 		return;
 	z->notifier = ZONE_NO_INDEX;

@@ -205,6 +205,10 @@ struct zone_commit {
 	bool ambiguous;	   /* the old serial may now name two contents */
 	bool had_data;	   /* old_serial is valid */
 	bool forced;
+	/* fsync it: nothing in the row would bring it back after a power cut, neither a pending
+	 * mark nor an overdue refresh, and NOTIFYs are answered for its serial from now on (N-09)
+	 */
+	bool durable;
 	uint32_t old_serial, serial;
 	enum zone_announce announce;
 	enum zone_pending pending_after; /* what is still owed then */
@@ -268,10 +272,12 @@ enum zone_answer {
 #define ZONE_NOTE_FORCE_KEPT 0x80u   /* forced result not installed: lower serial, policy */
 #define ZONE_NOTE_FORCE_WAITS 0x100u /* forced transfer deferred by its rate */
 #define ZONE_NOTE_HINT_UNMET                                                                       \
-	0x200u			  /* nobody had the serial a NOTIFY announced; checked at RETRY    \
-				   */
-#define ZONE_NOTE_STALE 0x400u	  /* result of an attempt that is over */
-#define ZONE_NOTE_HINT_OLD 0x800u /* the NOTIFY announced nothing new (N-09) */
+	0x200u			     /* nobody had the serial a NOTIFY announced; checked at RETRY \
+				      */
+#define ZONE_NOTE_STALE 0x400u	     /* result of an attempt that is over */
+#define ZONE_NOTE_HINT_OLD 0x800u    /* the NOTIFY announced nothing new (N-09) */
+#define ZONE_NOTE_CURRENT 0x1000u    /* the round ended: our serial is the newest there is */
+#define ZONE_NOTE_ALL_BEHIND 0x2000u /* the round ended: nobody has our serial or a newer one */
 
 struct zone_orders {
 	unsigned n;

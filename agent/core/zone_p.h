@@ -45,6 +45,10 @@
 	    ZF_WANTED | ZF_TRANSFER | ZF_IXFR | ZF_NO_IXFR | ZF_ANSWERED | ZF_BEHIND |             \
 	    ZF_FIRST_FAILED | ZF_LOWER_SEEN | ZF_LOWER_OK | ZF_REJECT_NEW | ZF_AXFR_AFTER)
 
+/* Hints further apart than this are not merged, and a serial further ahead does not satisfy one. */
+#define ZONE_HINT_NEAR (UINT32_C(1) << 20)
+#define ZONE_HINT_FAR (UINT32_C(1) << 30)
+
 /* One step under way. */
 struct step {
 	struct zone *z;
@@ -119,6 +123,7 @@ void zone_drop_satisfied(struct zone *z, uint32_t serial);
 
 int64_t zone_refresh_after(
     const struct zone *z, const struct zone_soa_times *t, int64_t expire_left);
+int64_t zone_refresh_whole(const struct zone *z, const struct zone_soa_times *t); /* no jitter */
 int64_t zone_retry_after(const struct zone *z);
 int64_t zone_expire_after(const struct zone *z, const struct zone_soa_times *t);
 /* The forced transfer that took so long ends now: when is the next one allowed? */

@@ -73,7 +73,7 @@ void
 zone_drop_satisfied(struct zone *z, uint32_t serial)
 {
 	if ((z->pending & ZONE_BIT_CHECK) == 0 || !zone_is(z, ZF_HINT) || zone_is(z, ZF_BLIND) ||
-	    !serial_ge(serial, z->hint))
+	    serial - z->hint >= ZONE_HINT_FAR)
 		return;
 	z->pending &= (uint8_t)~ZONE_BIT_CHECK;
 	z->flags &= ~(ZF_PENDING | ZF_FRESH);
@@ -149,8 +149,7 @@ zone_finish_current(struct step *s)
 	int64_t now = s->now.mono.us;
 	bool unmet = zone_is(z, ZF_WANTED) && serial_gt(z->wanted, z->serial);
 
-	if (unmet)
-		s->out->notes |= ZONE_NOTE_HINT_UNMET;
+	s->out->notes |= unmet ? ZONE_NOTE_CURRENT | ZONE_NOTE_HINT_UNMET : ZONE_NOTE_CURRENT;
 	z->refresh_us = unmet || zone_is(z, ZF_FIRST_FAILED)
 			    ? now + zone_retry_after(z)
 			    : now + zone_refresh_after(z, &z->times, z->expire_us - now);
@@ -178,6 +177,7 @@ finish_behind(struct step *s)
 	} else {
 		z->refresh_us = s->now.mono.us + zone_retry_after(z);
 	}
+	s->out->notes |= ZONE_NOTE_ALL_BEHIND;
 	z->serving = 0;
 	z->failures++;
 	end_round(s, true, false);
@@ -270,6 +270,9 @@ out_of_primaries(struct step *s)
 	}
 	if (zone_is(z, ZF_LOWER_SEEN) && !zone_is(z, ZF_LOWER_OK))
 		finish_behind(s);
+	else if (z->data != ZONE_LOADED)
+		zone_fail(
+		    s, false); /* it expired meanwhile: to have the same as we had is of no use */
 	else if (zone_is(z, ZF_ANSWERED))
 		zone_finish_current(s);
 	else if (zone_is(z, ZF_BEHIND))

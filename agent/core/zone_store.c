@@ -98,6 +98,7 @@ install(struct step *s, const struct zone_ready *r)
 	c->drop_journal = breaks;
 	c->ambiguous = breaks;
 	c->forced = zone_is(z, ZF_ROUND_FORCE);
+	c->durable = z->disk == ZONE_PENDING_NONE && z->refresh_us > s->now.mono.us;
 	c->old_serial = z->serial;
 	c->serial = r->serial;
 	c->announce = announce(z, r);

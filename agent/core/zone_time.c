@@ -45,6 +45,12 @@ retry_interval(const struct zone *z, const struct zone_soa_times *t)
 	return max64(clamp(t->retry, z->policy->retry_min_us, z->policy->retry_max_us), FLOOR_US);
 }
 
+int64_t
+zone_refresh_whole(const struct zone *z, const struct zone_soa_times *t)
+{
+	return clamp(t->refresh, z->policy->refresh_min_us, z->policy->refresh_max_us);
+}
+
 /* Never loaded, so no SOA says how often: 5 s, 20 s, 45 s, ... 2 h. */
 static int64_t
 boot_interval(const struct zone *z)
@@ -66,7 +72,7 @@ zone_retry_after(const struct zone *z)
 int64_t
 zone_refresh_after(const struct zone *z, const struct zone_soa_times *t, int64_t expire_left)
 {
-	int64_t us = clamp(t->refresh, z->policy->refresh_min_us, z->policy->refresh_max_us);
+	int64_t us = zone_refresh_whole(z, t);
 	int64_t spare = min64(retry_interval(z, t), expire_left / 2);
 
 	us = min64(jitter(z, us), expire_left - spare);
@@ -89,8 +95,7 @@ zone_forced_after(const struct zone *z, int64_t duration_us)
 	int64_t us = max64(every, ZONE_FORCED_TIMES * max64(duration_us, 0));
 	if (z->data == ZONE_EMPTY)
 		return us;
-	int64_t refresh =
-	    clamp(z->times.refresh, z->policy->refresh_min_us, z->policy->refresh_max_us);
+	int64_t refresh = zone_refresh_whole(z, &z->times);
 	return min64(us, max64(refresh, every));
 }
 
@@ -141,7 +146,7 @@ zone_start_times(struct zone *z, const struct zone_start *st, struct zr_now now)
 	z->refresh_us = now.mono.us;
 	if (st->refresh_at.us != 0)
 		z->refresh_us += time_left(st->refresh_at, st->checked_at, now.wall,
-		    zone_refresh_after(z, &z->times, left));
+		    max64(zone_refresh_whole(z, &z->times), FLOOR_US));
 }
 
 int64_t
