@@ -180,7 +180,7 @@ ended(struct owed *o, const char *why)
 		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_NOTIMP, why != NULL ? why : "unsupported");
 		break;
 	case NOTIFYOUT_REFUSED:
-		log_owed(o, LOG_LVL_WARN, "notify-refused", why);
+		log_owed(o, LOG_LVL_WARN, "notify-refused-by", why);
 		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_REFUSED, why != NULL ? why : "refused");
 		break;
 	default:
