@@ -107,7 +107,8 @@ xfrstream_next(struct xfrstream *s, struct buf *b, struct zr_err *e)
 	}
 	if (put_pieces(s, b, &count, e) < 0)
 		return -1;
-	if (!s->have_piece && count < COUNT_MAX && room(s, b) >= SOA_FIXED + (size_t)s->spec.soa->rdlen) {
+	if (!s->have_piece && count < COUNT_MAX &&
+	    room(s, b) >= SOA_FIXED + (size_t)s->spec.soa->rdlen) {
 		xfr_soa(b, s->spec.soa);
 		count++;
 		s->closed = true;
