@@ -15,9 +15,13 @@
 #define REASON_MAX 160
 #define SOA_NUMBERS 20 /* octets of the five numbers behind the names */
 
+static enum xfrin_step refuse(const struct xfrin *x, const struct rr *rr, struct zr_err *e,
+    enum zr_code code, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
 /* "record 17: REASON (www.example.org A)": the owner last, since it may be long and is cut. */
-static enum xfrin_step __attribute__((format(printf, 5, 6))) refuse(const struct xfrin *x,
-    const struct rr *rr, struct zr_err *e, enum zr_code code, const char *fmt, ...)
+static enum xfrin_step
+refuse(const struct xfrin *x, const struct rr *rr, struct zr_err *e, enum zr_code code,
+    const char *fmt, ...)
 {
 	char reason[REASON_MAX], owner[NAME_TEXT_MAX], type[16];
 	va_list ap;
