@@ -133,8 +133,8 @@ terminal_width(void)
 	return ws.ws_col;
 }
 
-static int
-run(struct tool *t)
+int
+tool_run(struct tool *t)
 {
 	int rc = load_config(t);
 
@@ -175,5 +175,5 @@ tool_main(int argc, char **argv)
 	}
 	t.width = terminal_width();
 	t.progress = isatty(STDERR_FILENO);
-	return run(&t);
+	return tool_run(&t);
 }

@@ -41,6 +41,8 @@ struct tool {
 
 /* The program; returns its exit status. */
 int tool_main(int argc, char **argv);
+/* One command: args, out, width and progress are set; everything else is filled and freed here. */
+int tool_run(struct tool *t);
 
 /* Writes "zonerelayctl: text" to stderr. */
 void tool_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tool/verdict.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "tool/text.h"
 
 #include <stddef.h>
 #include <string.h>
+
+/* A check may be late by this much before it is worth a word: it waits for its turn. */
+#define LATE_US (10 * ZR_US_PER_S)
 
 static bool
 is(const char *a, const char *b)
@@ -95,6 +99,9 @@ say_current(const struct verdict *v, int64_t now, struct buf *out)
 		buf_str(out, ", a check is owed");
 	else if (is(v->pending, "force"))
 		buf_str(out, ", a full transfer is owed");
+	else if (v->refresh_at > 0 && v->refresh_at < now - LATE_US)
+		buf_fmt(
+		    out, ", the next check is overdue by %s", text_span(now - v->refresh_at, ago));
 	add_activity(v, now, out);
 }
 

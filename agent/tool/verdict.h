@@ -21,7 +21,7 @@ struct verdict {
 	uint32_t want_serial; /* announced by a NOTIFY */
 	const char *error, *error_code, *error_peer;
 	const char *error_address; /* ADDRESS@PORT of a primary that failed */
-	int64_t error_at, next_at, checked_at, expire_at, failures;
+	int64_t error_at, next_at, checked_at, refresh_at, expire_at, failures;
 	const char *transfer, *primary; /* under way, from whom */
 	int64_t transfer_at, transfer_records, transfer_octets;
 };

@@ -35,6 +35,7 @@ verdict_of(sqlite3_stmt *s)
 	    .error_at = look_int(s, "error_at"),
 	    .next_at = look_int(s, "next_at"),
 	    .checked_at = look_int(s, "checked_at"),
+	    .refresh_at = look_int(s, "refresh_at"),
 	    .expire_at = look_int(s, "expire_at"),
 	    .failures = look_int(s, "failures"),
 	    .transfer = look_text(s, "transfer"),
@@ -119,18 +120,29 @@ static const char *const primaries_head[] = {
     "PRIMARY", "ADDRESS", "LAST SERIAL SEEN", "HELD UNTIL", "ERROR"};
 static const struct list primaries_list = {"\n", primaries_head, 5, primaries_row};
 
+/* One that acknowledged and then never came is the case to look for. */
+static void
+cell_downstream_state(struct grid *g, sqlite3_stmt *s, int64_t now)
+{
+	const char *state = look_text(s, "state");
+	char ago[TEXT_MAX];
+
+	if (look_has(s, "tries"))
+		grid_cellf(g, "%s, %lld tries, next %s", state, (long long)look_int(s, "tries"),
+		    look_int(s, "next_at") <= now ? "now"
+						  : text_ago(look_int(s, "next_at"), now, ago));
+	else if (look_int(s, "acked_only") != 0)
+		grid_cell(g, "behind, acked but not fetched");
+	else
+		grid_cell(g, state);
+}
+
 static void
 downstreams_row(struct grid *g, sqlite3_stmt *s, int64_t now)
 {
-	char ago[TEXT_MAX];
-
 	cell_text(g, s, "name");
 	cell_text(g, s, "address");
-	if (look_has(s, "tries"))
-		grid_cellf(g, "%s, %lld tries, next %s", look_text(s, "state"),
-		    (long long)look_int(s, "tries"), text_ago(look_int(s, "next_at"), now, ago));
-	else
-		cell_text(g, s, "state");
+	cell_downstream_state(g, s, now);
 	cell_serial_ago(g, s, "notified_serial", "notified_at", now);
 	cell_serial_ago(g, s, "acked_serial", "acked_at", now);
 	cell_serial_ago(g, s, "fetched_serial", "fetched_at", now);

@@ -135,6 +135,7 @@ WHERE p.zone = :zone AND NOT known('primary') AND NOT EXISTS (SELECT 1 FROM live
 CREATE TEMP VIEW downstream_now AS
 SELECT d.zone, d.name, z.serial, z.version, f.fetched_serial,
 	coalesce(f.fetched_at, 0) AS fetched_at, max(d.notified_at) AS notified_at, max(d.acked_at) AS acked_at, max(d.error_at) AS error_at,
+	coalesce(max(d.acked_serial = z.serial), 0) AS acked_this,
 	(SELECT count(*) FROM outbox AS o WHERE o.zone = d.zone AND o.downstream = d.name) AS owed,
 	CASE
 		WHEN z.soa IS NULL THEN 'unknown'
@@ -166,6 +167,7 @@ SELECT p.name, p.address,
 		THEN 'owed' ELSE coalesce(s.state, 'unknown') END AS state,
 	d.notified_serial, d.notified_at, d.acked_serial, d.acked_at,
 	s.fetched_serial, s.fetched_at,
+	coalesce(s.state = 'behind' AND d.acked_serial = s.serial, 0) AS acked_only,
 	b.tries, b.not_before AS next_at,
 	CASE WHEN d.error_at > max(d.acked_at, coalesce(s.fetched_at, 0)) THEN d.error_text END
 		AS error,
@@ -202,7 +204,7 @@ WITH known (name) AS (
 SELECT k.name, count(s.zone) AS zones, coalesce(sum(s.state = 'current'), 0) AS current,
 	coalesce(sum(s.state = 'behind'), 0) AS behind,
 	(SELECT count(DISTINCT zone) FROM outbox AS o WHERE o.downstream = k.name) AS owed,
-	coalesce(sum(s.state = 'behind' AND s.acked_at > s.fetched_at), 0) AS acked_only,
+	coalesce(sum(s.state = 'behind' AND s.acked_this), 0) AS acked_only,
 	coalesce(max(s.notified_at), 0) AS notified_at, coalesce(max(s.acked_at), 0) AS acked_at,
 	coalesce(max(s.fetched_at), 0) AS fetched_at,
 	(SELECT sum(json_extract(body, '$.inflight')) FROM live_line AS l
