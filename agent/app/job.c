@@ -30,46 +30,6 @@ static void proceed(struct job *j);
 /* ---- the report ---- */
 
 static void
-fill_soa(struct job_done_mail *d, const struct rr *soa)
-{
-	rr_soa(soa, &d->soa_fields);
-	d->soa = zr_xmemdup(soa->rdata, soa->rdlen);
-	d->soa_len = soa->rdlen;
-	d->soa_ttl = soa->ttl;
-	d->soa_owner = zr_xmemdup(soa->owner, soa->owner_len);
-	d->serial = d->soa_fields.serial;
-}
-
-static void
-fill_result(struct job *j, struct job_done_mail *d)
-{
-	const struct xfrin_stats *st;
-
-	if (j->x == NULL)
-		return;
-	st = xfrin_stats(j->x);
-	d->wire_octets = st->octets;
-	d->wire_records = st->records;
-	d->wire_messages = st->messages;
-	d->expire_valid = st->expire_valid;
-	d->expire = st->expire;
-	d->serial_valid = xfrin_serial(j->x, &d->serial);
-	if (xfrin_soa(j->x) != NULL && d->outcome != JOB_FAILED)
-		fill_soa(d, xfrin_soa(j->x));
-	if (d->outcome != JOB_READY && d->outcome != JOB_IDENTICAL)
-		return;
-	d->used_diff = j->diff != NULL;
-	memcpy(d->digest, j->result.sum.digest, sizeof(d->digest));
-	d->segments = j->result.sum.segments;
-	d->records = j->result.sum.records;
-	d->octets = j->result.sum.octets;
-	d->version = j->m->version + 1;
-	d->has_delta = j->result.has_delta;
-	if (d->outcome == JOB_READY)
-		d->batch = stager_take(&j->stager);
-}
-
-static void
 drop_conn(struct job *j, bool keep)
 {
 	if (j->pc != NULL)
@@ -94,21 +54,7 @@ report(struct job *j)
 	struct worker *w = j->w;
 	struct job_done_mail *d = mail_new(MAIL_JOB_DONE, sizeof(*d));
 
-	d->job = j->m->job;
-	d->zone_id = j->m->zone_id;
-	d->epoch = j->m->epoch;
-	d->outcome = j->outcome;
-	d->err = j->err;
-	d->connected = j->connected;
-	d->ixfr_failed = j->ixfr_failed;
-	d->ixfr_code = j->ixfr_code;
-	memcpy(d->ixfr_text, j->ixfr_text, sizeof(d->ixfr_text));
-	d->plain = j->plain;
-	d->started = j->started.wall;
-	d->duration_us = clock_now().mono.us - j->started.mono.us;
-	d->answer = j->answer;
-	d->answer_len = j->answer_len;
-	fill_result(j, d);
+	job_fill_result(j, d);
 	worker_report(w, &d->mail);
 
 	drop_conn(j, false);
@@ -271,70 +217,6 @@ job_store_done(struct store_order *o)
 	if (j->phase == JOB_LOAD ? !stager_full(&j->stager) : stager_quiet(&j->stager))
 		proceed(j);
 }
-
-/* ---- records ---- */
-
-static int
-on_full(void *arg, const struct rr *soa, struct zr_err *e)
-{
-	struct job *j = arg;
-
-	j->full = fullload_new(&j->env, soa, e);
-	return j->full == NULL ? -1 : 0;
-}
-
-static int
-on_record(void *arg, const struct rr *rr, struct zr_err *e)
-{
-	struct job *j = arg;
-
-	return fullload_add(j->full, rr, e);
-}
-
-static int
-on_diff(void *arg, const struct rr *soa, struct zr_err *e)
-{
-	struct job *j = arg;
-
-	(void)soa;
-	(void)e;
-	j->diff = diffload_new(&j->env);
-	return 0;
-}
-
-static int
-on_step_old(void *arg, const struct rr *rr, struct zr_err *e)
-{
-	return diffload_old(((struct job *)arg)->diff, rr, e);
-}
-
-static int
-on_del(void *arg, const struct rr *rr, struct zr_err *e)
-{
-	return diffload_del(((struct job *)arg)->diff, rr, e);
-}
-
-static int
-on_step_new(void *arg, const struct rr *rr, struct zr_err *e)
-{
-	return diffload_new_soa(((struct job *)arg)->diff, rr, e);
-}
-
-static int
-on_add(void *arg, const struct rr *rr, struct zr_err *e)
-{
-	return diffload_add(((struct job *)arg)->diff, rr, e);
-}
-
-static const struct xfrin_ops xfrin_ops = {
-    .full = on_full,
-    .record = on_record,
-    .diff = on_diff,
-    .step_old = on_step_old,
-    .del = on_del,
-    .step_new = on_step_new,
-    .add = on_add,
-};
 
 /* ---- messages ---- */
 
@@ -500,7 +382,7 @@ on_ready(void *arg)
 		    .limits = m->limits,
 		};
 
-		j->x = xfrin_new(&q, &xfrin_ops, j);
+		j->x = xfrin_new(&q, &job_xfrin_ops, j);
 	}
 	make_query(j, &b);
 	sent = !b.bad && conn_send(pconn_conn(j->pc), b.data, b.len, NULL, 0);

@@ -48,3 +48,6 @@ struct job {
 	uint8_t *answer;
 	size_t answer_len;
 };
+
+extern const struct xfrin_ops job_xfrin_ops; /* arg: the job */
+void job_fill_result(struct job *j, struct job_done_mail *d);

@@ -177,12 +177,15 @@ listeners_open(struct agent *a, struct zr_err *e)
 		l = listener_new(a, &w->v[i], e);
 		if (l == NULL) {
 			rc = -1;
+			/* A default may be an address family that this host lacks. */
+			log_event(a->cfg->server.listen_default ? LOG_LVL_WARN : LOG_LVL_ERROR,
+			    "listen-failed", LS("reason", e->text));
 			continue;
 		}
 		l->next = a->listeners;
 		a->listeners = l;
 	}
-	return rc;
+	return a->cfg->server.listen_default && a->listeners != NULL ? 0 : rc;
 }
 
 void

@@ -96,8 +96,7 @@ agent_reload(struct agent *a, struct reload_count *n,
 	log_set_level(a->opt.debug ? LOG_LVL_DEBUG : now->log.level);
 	policy_build(a, before);
 	zones_apply(a, n);
-	if (listeners_open(a, &e) != 0)
-		log_event(LOG_LVL_ERROR, "listen-failed", LS("reason", e.text));
+	listeners_open(a, &e); /* says itself what it could not open */
 	retire_snapshot(a, before, policies);
 	log_event(LOG_LVL_INFO, "reloaded", LU("zones", n->zones), LU("added", n->added),
 	    LU("removed", n->removed), LU("changed", n->changed));

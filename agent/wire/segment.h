@@ -15,13 +15,14 @@
 #include "base/err.h"
 #include "wire/rr.h"
 
-#define SEGMENT_DIGEST 32			  /* SHA-256 */
-#define SEGMENT_CUT_MIN 8192			  /* below this size never cut at a new owner */
-#define SEGMENT_CUT_SOFT 12288			  /* from this size cut at every new owner */
-#define SEGMENT_CUT_MASK 15			  /* between them: when hash(owner) & mask == 0 */
-#define SEGMENT_OFFSET_MAX 16383		  /* highest target of a compression pointer */
-#define SEGMENT_DATA_MAX (65535 - 12 - 259 - 512) /* a single giant record; room for SOA and OPT   \
-						   */
+#define SEGMENT_DIGEST 32	 /* SHA-256 */
+#define SEGMENT_CUT_MIN 8192	 /* below this size never cut at a new owner */
+#define SEGMENT_CUT_SOFT 12288	 /* from this size cut at every new owner */
+#define SEGMENT_CUT_MASK 15	 /* between them: when hash(owner) & mask == 0 */
+#define SEGMENT_OFFSET_MAX 16383 /* highest target of a compression pointer */
+#define SEGMENT_DATA_MAX                                                                           \
+	(65535 - 12 - 259 - 512) /* a single giant record; room for SOA and OPT                    \
+				  */
 
 /*
  * Keys of segments.  At an owner boundary: part and owner of the first record.  Inside an owner:

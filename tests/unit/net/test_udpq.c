@@ -196,7 +196,9 @@ test_timeout(void **state)
 		assert_true(clock_now().mono.us - start < PATIENCE_US);
 	}
 	took = clock_now().mono.us - start;
-	assert_true(took >= 95 * ZR_US_PER_MS && took < 5 * ZR_US_PER_S);
+	/* libevent counts from the beginning of the turn, which may be some time ago on a busy
+	 * machine */
+	assert_true(took >= 50 * ZR_US_PER_MS && took < 5 * ZR_US_PER_S);
 	assert_true(a.data > 3);
 	assert_int_equal(udpq_count(pool), 0);
 	udpq_free(pool);
