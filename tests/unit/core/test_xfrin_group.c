@@ -236,11 +236,65 @@ test_any_grouping(void **state)
 	assert_true(seen[XFRIN_FAIL] > 0);
 }
 
+static enum xfrin_step
+feed_one(struct xfrin *x, const char *text)
+{
+	struct buf b = BUF_INIT;
+	enum xfrin_step step;
+	struct msg m;
+
+	xfrmsg_build(&b, text, TYPE_AXFR);
+	assert_int_equal(msg_parse(&m, b.data, b.len, MSG_FULL, NULL), 0);
+	step = xfrin_feed(x, &m, NULL);
+	buf_clear(&b);
+	return step;
+}
+
+/* Two streams on one connection, told apart by their IDs, know nothing of each other (XO-04). */
+static void
+test_intermingled(void **state)
+{
+	static const char *const messages[2][4] = {
+	    {"soa=7", "ns", "a@www=1", "soa=7"},
+	    {"!id=9 !q=other.org. soa=8@other.org.", "!id=9 !noq ns@other.org.",
+		"!id=9 !noq a@x.other.org.=2", "!id=9 !noq soa=8@other.org."},
+	};
+	static const unsigned turns[] = {0, 1, 1, 0, 0, 1, 0, 1};
+	struct xfrmsg_sink sink[2] = {{.calls = 0}, {.calls = 0}};
+	uint8_t zone[2][255];
+	struct xfrin *x[2];
+	unsigned at[2] = {0, 0};
+
+	(void)state;
+	xfrmsg_zone(zone[0]);
+	name_from_text("other.org.", zone[1]);
+	for (int i = 0; i < 2; i++) {
+		struct xfrin_query q = {
+		    .kind = XFRIN_AXFR, .id = i == 0 ? XFRMSG_ID : 9, .zone = zone[i]};
+
+		x[i] = xfrin_new(&q, &xfrmsg_ops, &sink[i]);
+	}
+	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+		unsigned t = turns[i];
+		enum xfrin_step step = feed_one(x[t], messages[t][at[t]]);
+
+		assert_int_equal(step, ++at[t] == 4 ? XFRIN_DONE : XFRIN_MORE);
+	}
+	assert_string_equal(buf_cstr(&sink[0].text), "full=7 soa=7 ns a@www=1");
+	assert_string_equal(
+	    buf_cstr(&sink[1].text), "full=8 soa@other.org=8 ns@other.org a@x.other.org=2");
+	for (int i = 0; i < 2; i++) {
+		xfrin_free(x[i]);
+		buf_clear(&sink[i].text);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_any_grouping),
+	    cmocka_unit_test(test_intermingled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
