@@ -165,10 +165,9 @@ owner_at(const uint8_t *data, size_t len, size_t *pos, uint8_t owner[NAME_MAX_LE
 			return memo->len;
 		}
 	}
-	memo->len = 0; /* owner[] is about to change */
 	n = msg_name_at(data, len, pos, owner);
 	memo->at = target;
-	memo->len = (uint8_t)n;
+	memo->len = (uint8_t)n; /* 0 after a failure: owner[] is spoilt */
 	memo->kept = false;
 	return n;
 }
