@@ -4,6 +4,7 @@
 #include "wire/segment.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 void
@@ -64,8 +65,11 @@ q_digest(struct q *q, const char *name, const uint8_t *v)
 int
 q_step(struct q *q, struct zr_err *e)
 {
-	int rc = q->rc != SQLITE_OK ? q->rc : sqlite3_step(q->s);
+	int rc = q->rc;
 
+	errno = 0; /* for db_fail() */
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q->s);
 	if (rc == SQLITE_ROW)
 		return 1;
 	if (rc == SQLITE_DONE)

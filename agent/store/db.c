@@ -20,20 +20,28 @@
 /* The WAL file is cut back to this when it starts anew (octets; twice WAL_HARD in tidy.c). */
 #define WAL_KEEP "33554432"
 
-static const char *
-sys_text(struct db *db)
+/* SQLite does not note errno when a COMMIT fails; q_step() has set it to 0 before. */
+static int
+system_error(struct db *db)
 {
 	int err = db->sql != NULL ? sqlite3_system_errno(db->sql) : 0;
 
+	return err != 0 ? err : errno;
+}
+
+static const char *
+system_text(int err)
+{
 	return err != 0 ? strerror(err) : "no reason given";
 }
 
 static int
 fail_io(struct db *db, const char *doing, struct zr_err *e)
 {
+	int err = system_error(db);
+
 	return zr_fail(e, ZR_DB, "%s: reading or writing %s failed (%s): check the disk%s", doing,
-	    db->path, sys_text(db),
-	    sqlite3_system_errno(db->sql) == EFBIG ? " and the limit on the size of files" : "");
+	    db->path, system_text(err), err == EFBIG ? " and the limit on the size of files" : "");
 }
 
 int
@@ -56,7 +64,7 @@ db_fail(struct db *db, const char *doing, struct zr_err *e)
 		return zr_fail(e, ZR_DB,
 		    "%s: cannot open %s (%s): its folder must exist and be "
 		    "writable",
-		    doing, db->path, sys_text(db));
+		    doing, db->path, system_text(system_error(db)));
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return zr_fail(e, ZR_DB,
