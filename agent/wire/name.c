@@ -258,9 +258,11 @@ label_key(uint8_t *o, const uint8_t *label)
 
 	for (unsigned i = 1; i <= *label; i++) {
 		c = lower(label[i]);
-		if (c <= 1)
+		if (__builtin_expect(c <= 1, 0)) {
 			*o++ = 1;
-		*o++ = (uint8_t)(c <= 1 ? c + 1 : c);
+			c++;
+		}
+		*o++ = c;
 	}
 	*o++ = 0;
 	return o;
