@@ -51,7 +51,7 @@ const struct load_result *fullload_result(const struct fullload *l);
 /* ---- differences ---- */
 
 /* Octets that the records of one incremental transfer may take in memory; above it: AXFR. */
-#define DIFFLOAD_MEMORY (32 * 1024 * 1024)
+#define DIFFLOAD_MEMORY (64 * 1024 * 1024)
 
 struct diffload;
 
