@@ -22,6 +22,8 @@ text_span(int64_t us, char out[TEXT_MAX])
 		unsigned ms = (unsigned)(u / (uint64_t)ZR_US_PER_MS);
 		if (s >= 1 && ms % 1000 >= 100)
 			snprintf(out, TEXT_MAX, "%u.%us", ms / 1000, ms % 1000 / 100);
+		else if (u > 0 && ms == 0)
+			snprintf(out, TEXT_MAX, "<1ms");
 		else if (s >= 1 || ms == 0)
 			snprintf(out, TEXT_MAX, "%us", ms / 1000);
 		else

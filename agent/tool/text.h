@@ -12,7 +12,7 @@
 
 #define TEXT_MAX 64
 
-/* The two largest units: "3d2h", "4m12s", "1.5s" "250ms", "0s".  Negative as positive. */
+/* The two largest units: "3d2h", "4m12s", "1.5s" "250ms", "<1ms", "0s".  Negative as positive. */
 const char *text_span(int64_t us, char out[TEXT_MAX]);
 /* "512 B", "14.2 MiB". */
 const char *text_size(uint64_t octets, char out[TEXT_MAX]);
