@@ -131,6 +131,36 @@ rig_kill(void *arg, const struct segref *ref, struct zr_err *e)
 	return 0;
 }
 
+static int
+rig_removed(void *arg, const struct rr *rr, struct zr_err *e)
+{
+	struct rig *r = arg;
+	bool found;
+	size_t at;
+
+	if (fails(r, e))
+		return -1;
+	if (r->track == NULL)
+		return 0;
+	at = model_find(r->track, rr, &found);
+	assert_true(found);
+	assert_true(rr_identical(r->track->v[at], rr)); /* as it was stored */
+	model_del(r->track, rr);
+	return 0;
+}
+
+static int
+rig_added(void *arg, const struct rr *rr, struct zr_err *e)
+{
+	struct rig *r = arg;
+
+	if (fails(r, e))
+		return -1;
+	if (r->track != NULL)
+		assert_false(model_put(r->track, rr));
+	return 0;
+}
+
 const struct patch_ops rig_patch_ops = {
     .next_change = changes_next,
     .at = rig_at,
@@ -139,6 +169,8 @@ const struct patch_ops rig_patch_ops = {
     .read = rig_read,
     .write = rig_write,
     .kill = rig_kill,
+    .removed = rig_removed,
+    .added = rig_added,
 };
 
 struct patch_ops

@@ -13,6 +13,7 @@ struct rig {
 	struct stored_list base;
 	struct stored_list now;
 	uint64_t written, killed;
+	struct model *track; /* if not NULL: follows what is reported as removed and added */
 	unsigned fail_after; /* fail the n-th callback from now; 0: never */
 };
 

@@ -371,7 +371,8 @@ stored_sink(void *arg, const struct segment *s, struct zr_err *e)
 static int
 key_cmp(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
-	int c = memcmp(a, b, a_len < b_len ? a_len : b_len);
+	size_t n = a_len < b_len ? a_len : b_len;
+	int c = n == 0 ? 0 : memcmp(a, b, n);
 
 	return c != 0 ? c : (a_len > b_len) - (a_len < b_len);
 }
