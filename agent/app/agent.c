@@ -431,8 +431,7 @@ fail:
 void
 agent_maybe_quit(struct agent *a)
 {
-	if (!a->stopping || a->stopped_workers < a->worker_count || a->store_outstanding > 0 ||
-	    ctl_busy(a->ctl))
+	if (!a->stopping || a->stopped_workers < a->worker_count || a->store_outstanding > 0)
 		return;
 	event_base_loopbreak(a->base);
 }
@@ -455,13 +454,14 @@ void
 agent_run(struct agent *a)
 {
 	struct timeval soon = {.tv_usec = 50000};
+	int patience = 40; /* a client that does not read must not keep us */
 
 	agent_touch(a);
 	tell_ready(a);
 	agent_schedule(a);
 	event_base_dispatch(a->base);
 	/* `stop` over the control socket is answered before the socket goes. */
-	while (ctl_busy(a->ctl)) {
+	while (ctl_busy(a->ctl) && patience-- > 0) {
 		event_base_loopexit(a->base, &soon);
 		event_base_dispatch(a->base);
 	}
@@ -546,10 +546,11 @@ agent_free(struct agent *a)
 	stop_workers(a);
 	a->stopping = true;
 	a->worker_count = 0;
+	/* Readers first: the last handle to close is the writer's, which checkpoints. */
+	reader_close(a->reader);
 	if (a->store != NULL)
 		store_stop(a->store);
 	a->store = NULL;
-	reader_close(a->reader);
 	free_tables(a);
 	free_mail(a);
 	a->lingering = 0;

@@ -32,8 +32,11 @@ post_job(struct agent *a, unsigned worker, struct job_mail *m,
 static void
 send_cancel(struct agent *a, const struct job_rec *r)
 {
-	struct job_ref_mail *m = mail_new(MAIL_JOB_CANCEL, sizeof(*m));
+	struct job_ref_mail *m;
 
+	if (r->worker >= a->worker_count)
+		return; /* at the end: the workers have gone */
+	m = mail_new(MAIL_JOB_CANCEL, sizeof(*m));
 	m->job = r->id;
 	worker_post(a->workers[r->worker], &m->mail);
 }

@@ -203,6 +203,9 @@ json_zone(struct buf *b, const struct entry *en)
 	str(b, "pending", zone_pending_names[zone_owed(z)]);
 	if (z->data != ZONE_EMPTY)
 		num(b, "serial", z->serial);
+	if ((z->state != ZONE_IDLE || z->failures > 0) && z->data != ZONE_EMPTY &&
+	    serial_gt(z->wanted, z->serial))
+		num(b, "want_serial", z->wanted);
 	num(b, "version", (uint64_t)en->version);
 	mono(b, "refresh_at", z->refresh_us, a);
 	mono(b, "expire_at", z->expire_us, a);

@@ -272,6 +272,9 @@ send_now(struct owed *o)
 	    o->hint && en->soa != NULL ? &soa : NULL);
 	a->stats.notify_out++;
 	log_owed(o, LOG_LVL_INFO, "notify-sent", NULL);
+	if (o->o.burst <= 1)
+		peer_event(o, PEER_DOWNSTREAM_SENT, ZR_OK, "");
+	peer_event(o, PEER_DOWNSTREAM_SENT, ZR_OK, "");
 	if (o->policy.tcp)
 		o->job = job_query(
 		    a, &o->target, source, b.data, b.len, o->policy.tcp_timeout_us, on_tcp, o);

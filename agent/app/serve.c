@@ -197,11 +197,10 @@ log_refused(struct agent *a, const struct replyto *to, const struct msg *m, cons
 
 /* Came for the version it was told of, or is current at it already. */
 static void
-note_current(struct entry *en, const struct asker *who, const struct replyto *to,
-    const struct msg *m, const struct xfrout *out)
+note_current(
+    struct entry *en, const struct asker *who, const struct replyto *to, const struct xfrout *out)
 {
-	if (who->downstream == NULL || !who->sure || m->qtype != TYPE_IXFR ||
-	    out->action != XFROUT_REPLY || out->reply.rcode != RCODE_NOERROR)
+	if (who->downstream == NULL || !who->sure || !out->client_current)
 		return;
 	outbox_fetched(en, who->downstream->name, &to->from, en->z.serial, en->version);
 }
@@ -234,7 +233,7 @@ carry_out(struct agent *a, struct entry *en, const struct asker *who, const stru
 			log_refused(a, to, m, out->why);
 		send_reply(a, to, m, &out->reply);
 		if (en != NULL)
-			note_current(en, who, to, m, out);
+			note_current(en, who, to, out);
 		return;
 	case XFROUT_FULL:
 		start_stream(a, en, who, to, m, out);

@@ -146,6 +146,7 @@ judge_ixfr(const struct xfrout_ask *ask, struct xfrout *out)
 	}
 	if (serial_ge(serial, ask->zone->serial)) {
 		reply_soa(ask, out, "ixfr, up to date"); /* I-16, A-10 (3) */
+		out->client_current = serial == ask->zone->serial;
 		return;
 	}
 	if (ask->busy && !ask->udp) {

@@ -54,6 +54,7 @@ struct xfrout {
 	 */
 	struct reply reply;
 	uint32_t from_serial; /* DIFF */
+	bool client_current;  /* REPLY to an IXFR: the client holds the very serial we serve */
 	size_t max_octets;    /* size of a response over this transport (ED-06, X-46) */
 	int keepalive;	      /* FULL, DIFF: for every message, -1 = none */
 	bool expire;	      /* FULL, DIFF: EXPIRE was asked for; the value is expire_s */
