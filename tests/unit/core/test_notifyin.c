@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/notifyin.h"
+#include "wire/name.h"
+#include "wire/query.h"
+#include "xfrmsg.h"
+
+#define S ZR_US_PER_S
+#define ZONES 4
+
+/* Primaries: 0 "hidden" with a network, 1 "second", 2 of other.test only. */
+static struct primary primary[3];
+static struct primary *both[] = {&primary[0], &primary[1]}, *third[] = {&primary[2]};
+static struct zone_policy policy[3];
+static struct zone zone[ZONES];
+static uint8_t names[ZONES][NAME_MAX_LEN];
+static struct notifyin *n;
+static struct acl *acl;
+static struct notifyin_conf conf;
+static struct zr_mono now;
+static struct buf message;
+static struct notifyin_verdict v;
+
+static struct zone *
+find(void *arg, const uint8_t *name)
+{
+	(void)arg;
+	for (unsigned i = 0; i < ZONES; i++)
+		if (strcmp((const char *)zone[i].name, (const char *)name) == 0)
+			return &zone[i];
+	return NULL;
+}
+
+/* cut.example.org is delegated. */
+static bool
+delegated(void *arg, const struct zone *z, const uint8_t *qname)
+{
+	uint8_t cut[NAME_MAX_LEN];
+
+	(void)arg;
+	assert_true(name_within(qname, z->name));
+	name_from_text("cut.example.org", cut);
+	return name_within(qname, cut);
+}
+
+static void
+add_primary(unsigned i, const char *address)
+{
+	static const struct sched_limits none[SCHED_WHAT_COUNT];
+	struct zr_addr a;
+
+	assert_true(addr_parse(address, 53, &a));
+	primary_init(&primary[i], 100 + i, &a, 1, true, true, none);
+}
+
+static void
+add_zone(unsigned i, const char *name, const struct zone_policy *p)
+{
+	assert_true(name_from_text(name, names[i]) > 0);
+	zone_init(&zone[i], i, names[i], p);
+}
+
+static int
+setup(void **state)
+{
+	const struct notifyin_zones zones = {find, delegated, NULL};
+	struct acl_entry e[4];
+
+	(void)state;
+	add_primary(0, "192.0.2.1");
+	add_primary(1, "2001:db8::1");
+	add_primary(2, "192.0.2.3");
+	for (unsigned i = 0; i < 3; i++)
+		e[i] = (struct acl_entry){acl_host(&primary[i].address[0].addr), 100 + i};
+	assert_true(prefix_parse("198.51.100.0/24", &e[3].prefix));
+	e[3].id = 100;
+	acl = acl_new(e, 4);
+	policy[0] = (struct zone_policy){both, 2, .notify_enclosing = true};
+	policy[1] = (struct zone_policy){third, 1, .notify_enclosing = true};
+	policy[2] = (struct zone_policy){.primaries = both, .primary_count = 2};
+	add_zone(0, "example.org", &policy[0]);
+	add_zone(1, "deep.example.org", &policy[1]);
+	add_zone(2, "other.test", &policy[1]);
+	add_zone(3, "exact.test", &policy[2]);
+	conf = (struct notifyin_conf){.known = bucket_rate(50, 50), .stranger = bucket_rate(5, 5)};
+	n = notifyin_new(&conf, &zones);
+	notifyin_configure(n, &conf, acl);
+	now.us = 1000 * S;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	notifyin_free(n);
+	acl_free(acl);
+	buf_clear(&message);
+	for (unsigned i = 0; i < 3; i++)
+		primary_clear(&primary[i]);
+	return 0;
+}
+
+static void
+judge_raw(const char *from, bool tcp, bool authenticated)
+{
+	struct notifyin_source src = {.tcp = tcp, .authenticated = authenticated};
+	struct zr_err e;
+	struct msg m;
+
+	assert_true(addr_parse(from, 4711, &src.from));
+	int parsed = msg_parse(&m, message.data, message.len, MSG_FULL, &e);
+	notifyin_judge(n, &src, &m, parsed, now, &v);
+}
+
+/* A NOTIFY in shorthand ("!query !opcode=4" is put in front). */
+static void
+judge(const char *text, uint16_t qtype, const char *from)
+{
+	char whole[512];
+
+	buf_reset(&message);
+	snprintf(whole, sizeof(whole), "!query !opcode=4 %s", text);
+	xfrmsg_build(&message, whole, qtype);
+	judge_raw(from, false, false);
+}
+
+#define HIDDEN "192.0.2.1@53"
+#define SECOND "2001:db8::1@40000"
+#define NEAR "198.51.100.77@5"
+#define THIRD "192.0.2.3"
+#define STRANGER "203.0.113.9"
+
+static void
+table(void **state)
+{
+	static const struct {
+		const char *text, *from;
+		uint16_t qtype;
+		enum notifyin_why why;
+		bool drop;
+		uint16_t rcode;
+		int ede;
+		int zone; /* -1: none */
+	} rows[] = {
+	    {"", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    {"soa=7", SECOND, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    {"", NEAR, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    {"", "::ffff:192.0.2.1", TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    /* tolerated */
+	    {"!aa=0", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    {"!ra", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    {"!ns=1", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0}, /* N-06 */
+	    {"!opt", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    {"!q=EXAMPLE.oRg.", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    /* not tolerated */
+	    {"!tc", HIDDEN, TYPE_SOA, NOTIFYIN_TRUNCATED, false, RCODE_FORMERR, -1, -1},
+	    {"!noq", HIDDEN, TYPE_SOA, NOTIFYIN_QUESTIONS, false, RCODE_FORMERR, -1, -1},
+	    {"!twoq", HIDDEN, TYPE_SOA, NOTIFYIN_QUESTIONS, false, RCODE_FORMERR, -1, -1},
+	    {"!rcode=5", HIDDEN, TYPE_SOA, NOTIFYIN_RCODE, true, 0, -1, -1},
+	    {"!opts=2", HIDDEN, TYPE_SOA, NOTIFYIN_MALFORMED, false, RCODE_FORMERR, -1, -1},
+	    {"!version=1", HIDDEN, TYPE_SOA, NOTIFYIN_VERSION, false, RCODE_BADVERS, -1, -1},
+	    {"!count=3", HIDDEN, TYPE_SOA, NOTIFYIN_MALFORMED, false, RCODE_FORMERR, -1, -1},
+	    {"!tsig", HIDDEN, TYPE_SOA, NOTIFYIN_SIGNED, false, RCODE_NOTAUTH, -1, -1},
+	    /* A-18, N-34 */
+	    {"", HIDDEN, TYPE_AXFR, NOTIFYIN_QTYPE, false, RCODE_NOTIMP, EDE_NOT_SUPPORTED, -1},
+	    {"", HIDDEN, TYPE_A, NOTIFYIN_QTYPE, false, RCODE_NOTIMP, EDE_NOT_SUPPORTED, -1},
+	    {"", HIDDEN, 66, NOTIFYIN_QTYPE, false, RCODE_NOTIMP, EDE_NOT_SUPPORTED, -1},
+	    {"!q=none.test.", HIDDEN, TYPE_IXFR, NOTIFYIN_QTYPE, false, RCODE_NOTIMP,
+		EDE_NOT_SUPPORTED, -1},
+	    /* */
+	    {"!qclass=3", HIDDEN, TYPE_SOA, NOTIFYIN_CLASS, false, RCODE_NOTAUTH,
+		EDE_NOT_AUTHORITATIVE, -1},
+	    {"!qclass=255", HIDDEN, TYPE_SOA, NOTIFYIN_CLASS, false, RCODE_NOTAUTH,
+		EDE_NOT_AUTHORITATIVE, -1},
+	    /* */
+	    {"", STRANGER, TYPE_SOA, NOTIFYIN_STRANGER, false, RCODE_REFUSED, EDE_PROHIBITED, -1},
+	    {"!q=none.test.", STRANGER, TYPE_SOA, NOTIFYIN_STRANGER, false, RCODE_REFUSED,
+		EDE_PROHIBITED, -1},
+	    {"!twoq", STRANGER, TYPE_A, NOTIFYIN_STRANGER, false, RCODE_REFUSED, EDE_PROHIBITED,
+		-1},
+	    {"!q=none.test.", HIDDEN, TYPE_SOA, NOTIFYIN_NO_ZONE, false, RCODE_NOTAUTH,
+		EDE_NOT_AUTHORITATIVE, -1},
+	    {"!q=org.", HIDDEN, TYPE_SOA, NOTIFYIN_NO_ZONE, false, RCODE_NOTAUTH,
+		EDE_NOT_AUTHORITATIVE, -1},
+	    {"!q=.", HIDDEN, TYPE_SOA, NOTIFYIN_NO_ZONE, false, RCODE_NOTAUTH,
+		EDE_NOT_AUTHORITATIVE, -1},
+	    {"", THIRD, TYPE_SOA, NOTIFYIN_NOT_PRIMARY, false, RCODE_REFUSED, EDE_PROHIBITED, -1},
+	    {"!q=other.test.", HIDDEN, TYPE_SOA, NOTIFYIN_NOT_PRIMARY, false, RCODE_REFUSED,
+		EDE_PROHIBITED, -1},
+	    {"!q=other.test.", THIRD, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 2},
+	    /* */
+	    {"!q=www.example.org.", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    {"!q=a.b.c.EXAMPLE.org.", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 0},
+	    {"!q=cut.example.org.", HIDDEN, TYPE_SOA, NOTIFYIN_CHILD, false, RCODE_NOTAUTH,
+		EDE_NOT_AUTHORITATIVE, -1},
+	    {"!q=www.cut.example.org.", HIDDEN, TYPE_SOA, NOTIFYIN_CHILD, false, RCODE_NOTAUTH,
+		EDE_NOT_AUTHORITATIVE, -1},
+	    {"!q=www.deep.example.org.", THIRD, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 1},
+	    {"!q=www.deep.example.org.", HIDDEN, TYPE_SOA, NOTIFYIN_NOT_PRIMARY, false,
+		RCODE_REFUSED, EDE_PROHIBITED, -1},
+	    {"!q=exact.test.", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1, 3},
+	    {"!q=www.exact.test.", HIDDEN, TYPE_SOA, NOTIFYIN_NO_ZONE, false, RCODE_NOTAUTH,
+		EDE_NOT_AUTHORITATIVE, -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		now.us += 10 * S; /* no limit, no memory */
+		judge(rows[i].text, rows[i].qtype, rows[i].from);
+		if (v.why != rows[i].why)
+			print_message(
+			    "row %zu \"%s\": %s\n", i, rows[i].text, notifyin_why_names[v.why]);
+		assert_int_equal(v.why, rows[i].why);
+		assert_int_equal(v.drop, rows[i].drop);
+		if (!v.drop) {
+			assert_int_equal(v.rcode, rows[i].rcode);
+			assert_int_equal(v.ede, rows[i].ede);
+			assert_int_equal(v.aa, rows[i].rcode == RCODE_NOERROR);
+		}
+		assert_ptr_equal(v.zone, rows[i].zone < 0 ? NULL : &zone[rows[i].zone]);
+	}
+}
+
+/* AN-15, N-01 */
+static void
+responses_are_dropped(void **state)
+{
+	(void)state;
+	buf_reset(&message);
+	xfrmsg_build(&message, "!opcode=4", TYPE_SOA);
+	judge_raw(HIDDEN, false, false);
+	assert_int_equal(v.why, NOTIFYIN_RESPONSE);
+	assert_true(v.drop);
+	message.len = 11;
+	judge_raw(HIDDEN, false, false);
+	assert_int_equal(v.why, NOTIFYIN_SHORT);
+	assert_true(v.drop);
+}
+
+static void
+who_it_was(void **state)
+{
+	(void)state;
+	judge("", TYPE_SOA, HIDDEN);
+	assert_int_equal(v.notify.primary, 0);
+	assert_int_equal(v.notify.address, 0);
+	assert_ptr_equal(v.primary, &primary[0]);
+	judge("", TYPE_SOA, NEAR); /* on its behalf (N-17) */
+	assert_int_equal(v.notify.primary, 0);
+	assert_int_equal(v.notify.address, ZONE_NO_INDEX);
+	judge("", TYPE_SOA, SECOND);
+	assert_int_equal(v.notify.primary, 1);
+	assert_false(v.notify.authenticated);
+	assert_false(v.notify.forced);
+	assert_false(v.notify.deferred);
+	judge_raw(SECOND, true, true);
+	assert_true(v.notify.authenticated);
+}
+
+/* N-08: a hint is a hint only as our apex's SOA; anything else leads to a check. */
+static void
+hints(void **state)
+{
+	static const struct {
+		const char *text;
+		bool hinted;
+		uint32_t hint;
+	} rows[] = {
+	    {"", false, 0},
+	    {"soa=7", true, 7},
+	    {"SOA=9", true, 9},
+	    {"soa=0", true, 0}, /* S-04 */
+	    {"soa=4294967295", true, UINT32_MAX},
+	    {"soa=7@sub", false, 0},
+	    {"a@www=1 soa=8", true, 8},
+	    {"a@www=1", false, 0},
+	    {"soa=5 soa=6", true, 5},
+	    {"-- soa=7", false, 0},
+	    {"!q=www.example.org. soa=7", true, 7},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		judge(rows[i].text, TYPE_SOA, HIDDEN);
+		assert_int_equal(v.why, NOTIFYIN_OK);
+		assert_int_equal(v.notify.hinted, rows[i].hinted);
+		if (rows[i].hinted)
+			assert_int_equal(v.notify.hint, rows[i].hint);
+	}
+}
+
+/* AN-21: the answer section of NOTIFY(AXFR) is nothing to us. */
+static void
+forced_when_enabled(void **state)
+{
+	(void)state;
+	conf.forced_enabled = true;
+	notifyin_configure(n, &conf, acl);
+	judge("soa=7", TYPE_AXFR, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_true(v.notify.forced);
+	assert_false(v.notify.hinted);
+	judge("", TYPE_IXFR, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_QTYPE);
+}
+
+static void
+zone_that_goes_is_no_zone(void **state)
+{
+	(void)state;
+	zone[0].state = ZONE_GONE;
+	judge("", TYPE_SOA, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_NO_ZONE);
+}
+
+static void
+no_configuration_no_friends(void **state)
+{
+	(void)state;
+	notifyin_configure(n, &conf, NULL);
+	judge("", TYPE_SOA, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_STRANGER);
+}
+
+/* */
+static void
+retransmissions(void **state)
+{
+	(void)state;
+	judge("soa=7", TYPE_SOA, HIDDEN);
+	uint32_t memory = v.memory;
+	assert_int_not_equal(memory, 0);
+	judge_raw(HIDDEN, false, false);
+	assert_int_equal(v.why, NOTIFYIN_REPEAT_WAITS);
+	assert_true(v.drop);
+	assert_null(v.zone);
+	notifyin_answered(n, memory, RCODE_NOERROR);
+	judge_raw(HIDDEN, false, false);
+	assert_int_equal(v.why, NOTIFYIN_REPEAT);
+	assert_false(v.drop);
+	assert_int_equal(v.rcode, RCODE_NOERROR);
+	assert_true(v.aa);
+	assert_null(v.zone);
+	/* Anything that differs is another request. */
+	judge_raw("192.0.2.1@54", false, false);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	judge("soa=8", TYPE_SOA, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	judge("!id=9 soa=7", TYPE_SOA, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	/* TCP does not retransmit, and memory ends. */
+	judge("soa=7", TYPE_SOA, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_REPEAT);
+	judge_raw(HIDDEN, true, false);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_int_equal(v.memory, 0);
+	now.us += NOTIFYIN_MEMORY_US + 1;
+	judge_raw(HIDDEN, false, false);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	/* The store failed: so does the answer to the repeat. */
+	notifyin_answered(n, v.memory, RCODE_SERVFAIL);
+	judge_raw(HIDDEN, false, false);
+	assert_int_equal(v.rcode, RCODE_SERVFAIL);
+	assert_false(v.aa);
+	/* A late word about a request whose place was taken is ignored. */
+	notifyin_answered(n, memory, RCODE_REFUSED);
+	notifyin_answered(n, 0, RCODE_REFUSED);
+	judge_raw(HIDDEN, false, false);
+	assert_int_equal(v.rcode, RCODE_SERVFAIL);
+}
+
+/* Errors are not remembered: the next reload may make them right. */
+static void
+errors_are_judged_afresh(void **state)
+{
+	(void)state;
+	judge("!q=none.test.", TYPE_SOA, HIDDEN);
+	judge_raw(HIDDEN, false, false);
+	assert_int_equal(v.why, NOTIFYIN_NO_ZONE);
+	assert_int_equal(v.memory, 0);
+}
+
+/* strangers get few answers, however many questions they have. */
+static void
+strangers_are_limited(void **state)
+{
+	unsigned answers = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		judge("", TYPE_SOA, STRANGER);
+		answers += !v.drop;
+	}
+	assert_int_equal(answers, 5);
+	assert_int_equal(v.why, NOTIFYIN_FLOOD);
+	judge("", TYPE_SOA, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+}
+
+/* what is authorised is never dropped, only put back; complaints are. */
+static void
+primaries_are_deferred_not_dropped(void **state)
+{
+	char text[32];
+	unsigned deferred = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "!id=%u", i);
+		judge(text, TYPE_SOA, HIDDEN);
+		assert_int_equal(v.why, NOTIFYIN_OK);
+		assert_ptr_equal(v.zone, &zone[0]);
+		deferred += v.notify.deferred;
+	}
+	assert_int_equal(deferred, 950);
+	judge("!q=none.test.", TYPE_SOA, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_FLOOD);
+	assert_true(v.drop);
+	judge("", TYPE_SOA, SECOND);
+	assert_false(v.notify.deferred);
+}
+
+/* What is answered can be read by whoever asked: never more than the question and OPT. */
+static void
+replies_fit_the_verdict(void **state)
+{
+	struct buf out = {0};
+	struct msg req, rsp;
+	struct zr_err e;
+
+	(void)state;
+	judge("!q=EXAMPLE.oRg. !opt soa=7", TYPE_SOA, HIDDEN);
+	assert_int_equal(msg_parse(&req, message.data, message.len, MSG_FULL, &e), 0);
+	const struct reply r = {.rcode = v.rcode, .aa = v.aa, .ede = v.ede, .keepalive = -1};
+	query_reply(&out, &req, &r);
+	assert_int_equal(msg_parse(&rsp, out.data, out.len, MSG_FULL, &e), 0);
+	assert_true(out.len <= message.len);
+	assert_true(name_equal_case(req.qname, rsp.qname)); /* */
+	assert_int_equal(rsp.opcode, OPCODE_NOTIFY);
+	assert_int_equal(rsp.flags & (FLAG_QR | FLAG_AA), FLAG_QR | FLAG_AA);
+	buf_clear(&out);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(table),
+	    T(responses_are_dropped),
+	    T(who_it_was),
+	    T(hints),
+	    T(forced_when_enabled),
+	    T(zone_that_goes_is_no_zone),
+	    T(no_configuration_no_friends),
+	    T(retransmissions),
+	    T(errors_are_judged_afresh),
+	    T(strangers_are_limited),
+	    T(primaries_are_deferred_not_dropped),
+	    T(replies_fit_the_verdict),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

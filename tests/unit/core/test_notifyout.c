@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "base/rand.h"
+#include "core/notifyout.h"
+#include "wire/name.h"
+#include "wire/rr.h"
+#include "xfrmsg.h"
+
+#define S ZR_US_PER_S
+
+static struct notifyout o;
+static struct notifyout_policy policy;
+static struct notifyout_rate rate;
+static struct zr_mono now;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	policy = notifyout_default;
+	rate = (struct notifyout_rate){0};
+	now.us = 1000 * S;
+	notifyout_init(&o, NOTIFYOUT_SOA, 7, now, now, 0);
+	return 0;
+}
+
+static enum notifyout_do
+step(enum notifyout_event ev)
+{
+	return notifyout_step(&o, ev, &(struct notifyout_arg){0}, &policy, &rate, now);
+}
+
+static enum notifyout_do
+answer(uint16_t rcode)
+{
+	return notifyout_step(
+	    &o, NOTIFYOUT_EV_ANSWER, &(struct notifyout_arg){.rcode = rcode}, &policy, &rate, now);
+}
+
+static enum notifyout_do
+fetched(enum notifyout_kind kind, uint32_t serial)
+{
+	return notifyout_step(&o, NOTIFYOUT_EV_FETCHED,
+	    &(struct notifyout_arg){.kind = kind, .serial = serial}, &policy, &rate, now);
+}
+
+static enum notifyout_do
+newer(enum notifyout_kind kind, uint32_t serial, int64_t not_before)
+{
+	return notifyout_step(&o, NOTIFYOUT_EV_NEWER,
+	    &(struct notifyout_arg){.kind = kind, .serial = serial, .not_before = {not_before}},
+	    &policy, &rate, now);
+}
+
+/* Lets the time come and fires. */
+static enum notifyout_do
+wait(void)
+{
+	assert_true(o.at_us > 0);
+	if (o.at_us > now.us)
+		now.us = o.at_us;
+	return step(NOTIFYOUT_EV_TIMER);
+}
+
+/* N-15: 0, 3, 9, 21, 45, 93 s; the last answer may come until 153 s. */
+static void
+schedule_of_a_burst(void **state)
+{
+	static const int64_t at[] = {0, 3, 9, 21, 45, 93};
+	int64_t began = now.us;
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(wait(), NOTIFYOUT_SEND);
+		assert_int_equal(now.us - began, at[i] * S);
+		assert_int_equal(o.burst, i + 1);
+		assert_int_equal(o.tries, i + 1);
+		assert_int_equal(o.state, NOTIFYOUT_SENT);
+	}
+	assert_int_equal(wait(), NOTIFYOUT_SAVE);
+	assert_int_equal(now.us - began, 153 * S);
+	assert_int_equal(o.state, NOTIFYOUT_WAITING);
+	assert_int_equal(o.at_us - now.us, 60 * S);
+}
+
+static void
+early_timer_does_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	now.us += 3 * S - 1;
+	assert_int_equal(step(NOTIFYOUT_EV_TIMER), NOTIFYOUT_NOTHING);
+	now.us += 1;
+	assert_int_equal(step(NOTIFYOUT_EV_TIMER), NOTIFYOUT_SEND);
+}
+
+/* further and further apart, until it is given up. */
+static void
+owed_until_given_up(void **state)
+{
+	static const int64_t pause[] = {60, 120, 240, 480, 600, 600, 600};
+	unsigned bursts = 0;
+	int64_t began = now.us;
+
+	(void)state;
+	policy.owed_us = 600 * S;
+	policy.give_up_us = 86400 * S;
+	for (;;) {
+		enum notifyout_do d = wait();
+		if (d == NOTIFYOUT_END)
+			break;
+		if (d == NOTIFYOUT_SAVE) {
+			if (bursts < 7)
+				assert_int_equal(o.at_us - now.us, pause[bursts] * S);
+			bursts++;
+		}
+	}
+	assert_int_equal(o.result, NOTIFYOUT_GIVEN_UP);
+	assert_in_range(now.us - began, 86400 * S, 87300 * S);
+	assert_true(bursts > 100);
+	assert_int_equal(o.at_us, 0);
+	assert_int_equal(step(NOTIFYOUT_EV_TIMER), NOTIFYOUT_NOTHING);
+}
+
+/* N-14, N-20, A-12 */
+static void
+meaning_of_answers(void **state)
+{
+	static const struct {
+		enum notifyout_kind kind;
+		uint16_t rcode;
+		enum notifyout_do what;
+		enum notifyout_result result;
+	} rows[] = {
+	    {NOTIFYOUT_SOA, RCODE_NOERROR, NOTIFYOUT_END, NOTIFYOUT_ACKED},
+	    {NOTIFYOUT_AXFR, RCODE_NOERROR, NOTIFYOUT_END, NOTIFYOUT_ACKED},
+	    {NOTIFYOUT_SOA, RCODE_NOTIMP, NOTIFYOUT_END, NOTIFYOUT_UNSUPPORTED},
+	    {NOTIFYOUT_SOA, RCODE_FORMERR, NOTIFYOUT_END, NOTIFYOUT_UNSUPPORTED},
+	    {NOTIFYOUT_AXFR, RCODE_NOTIMP, NOTIFYOUT_SEND, NOTIFYOUT_OPEN},
+	    {NOTIFYOUT_AXFR, RCODE_FORMERR, NOTIFYOUT_SEND, NOTIFYOUT_OPEN},
+	    {NOTIFYOUT_SOA, RCODE_REFUSED, NOTIFYOUT_END, NOTIFYOUT_REFUSED},
+	    {NOTIFYOUT_SOA, RCODE_NOTAUTH, NOTIFYOUT_END, NOTIFYOUT_REFUSED},
+	    {NOTIFYOUT_AXFR, RCODE_NXDOMAIN, NOTIFYOUT_END, NOTIFYOUT_REFUSED},
+	    {NOTIFYOUT_SOA, RCODE_BADVERS, NOTIFYOUT_END, NOTIFYOUT_REFUSED},
+	    {NOTIFYOUT_SOA, RCODE_SERVFAIL, NOTIFYOUT_NOTHING, NOTIFYOUT_OPEN},
+	    {NOTIFYOUT_SOA, 23, NOTIFYOUT_NOTHING, NOTIFYOUT_OPEN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		notifyout_init(&o, rows[i].kind, 7, now, now, 0);
+		assert_int_equal(
+		    answer(RCODE_NOERROR), NOTIFYOUT_NOTHING); /* nothing was sent yet */
+		assert_int_equal(wait(), NOTIFYOUT_SEND);
+		assert_int_equal(answer(rows[i].rcode), rows[i].what);
+		assert_int_equal(o.result, rows[i].result);
+		assert_int_equal(o.state == NOTIFYOUT_DONE, rows[i].result != NOTIFYOUT_OPEN);
+	}
+}
+
+/* the ordinary kind at once, and the result tells that the forced one was not understood. */
+static void
+axfr_falls_back_to_soa(void **state)
+{
+	(void)state;
+	notifyout_init(&o, NOTIFYOUT_AXFR, 7, now, now, 0);
+	wait();
+	assert_int_equal(answer(RCODE_NOTIMP), NOTIFYOUT_SEND);
+	assert_int_equal(o.kind, NOTIFYOUT_SOA);
+	assert_int_equal(o.burst, 1); /* a message of its own: fresh ID */
+	assert_int_equal(o.tries, 2);
+	assert_int_equal(answer(RCODE_NOERROR), NOTIFYOUT_END);
+	assert_int_equal(o.result, NOTIFYOUT_UNSUPPORTED);
+	assert_true(o.no_axfr);
+
+	policy.tcp = true;
+	notifyout_init(&o, NOTIFYOUT_AXFR, 7, now, now, 0);
+	wait();
+	assert_int_equal(step(NOTIFYOUT_EV_ZONE_DATA), NOTIFYOUT_SEND); /* NT-06 */
+	assert_int_equal(o.kind, NOTIFYOUT_SOA);
+}
+
+/* N-12 */
+static void
+tcp_tries_once_per_burst(void **state)
+{
+	(void)state;
+	policy.tcp = true;
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(o.at_us - now.us, 60 * S);
+	assert_int_equal(wait(), NOTIFYOUT_SAVE);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(answer(RCODE_SERVFAIL), NOTIFYOUT_SAVE);
+	assert_int_equal(o.state, NOTIFYOUT_WAITING);
+}
+
+/* N-13 */
+static void
+unreachable_ends_the_burst(void **state)
+{
+	(void)state;
+	wait();
+	assert_int_equal(step(NOTIFYOUT_EV_UNREACHABLE), NOTIFYOUT_SAVE);
+	assert_int_equal(o.at_us - now.us, 60 * S);
+	assert_int_equal(step(NOTIFYOUT_EV_UNREACHABLE), NOTIFYOUT_NOTHING);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(o.burst, 1);
+}
+
+static void
+target_that_came_anyway(void **state)
+{
+	(void)state;
+	assert_int_equal(fetched(NOTIFYOUT_SOA, 6), NOTIFYOUT_NOTHING); /* an older one */
+	assert_int_equal(fetched(NOTIFYOUT_SOA, 7), NOTIFYOUT_END);
+	assert_int_equal(o.result, NOTIFYOUT_FETCHED);
+	notifyout_init(&o, NOTIFYOUT_AXFR, 7, now, now, 0);
+	wait();
+	assert_int_equal(fetched(NOTIFYOUT_SOA, 7), NOTIFYOUT_NOTHING); /* proves nothing */
+	assert_int_equal(fetched(NOTIFYOUT_AXFR, 8), NOTIFYOUT_END);
+}
+
+/* N-29, A-32 */
+static void
+newer_absorbs_older(void **state)
+{
+	(void)state;
+	wait();
+	now.us += S;
+	assert_int_equal(newer(NOTIFYOUT_SOA, 8, now.us), NOTIFYOUT_NOTHING);
+	assert_int_equal(o.at_us, now.us);
+	assert_int_equal(o.serial, 8);
+	assert_int_equal(answer(RCODE_NOERROR), NOTIFYOUT_NOTHING); /* it speaks of the older one */
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(o.burst, 1);
+	/* Within the gap after a send it waits a moment. */
+	newer(NOTIFYOUT_AXFR, 9, now.us);
+	assert_int_equal(o.at_us - now.us, policy.gap_us);
+	assert_int_equal(o.kind, NOTIFYOUT_AXFR);
+	newer(NOTIFYOUT_SOA, 10, now.us); /* never downgraded */
+	assert_int_equal(o.kind, NOTIFYOUT_AXFR);
+	assert_int_equal(o.serial, 10);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(answer(RCODE_NOERROR), NOTIFYOUT_END);
+	/* After its end it begins anew. */
+	newer(NOTIFYOUT_SOA, 11, now.us + 5 * S);
+	assert_int_equal(o.state, NOTIFYOUT_WAITING);
+	assert_int_equal(o.kind, NOTIFYOUT_SOA);
+	assert_int_equal(o.result, NOTIFYOUT_OPEN);
+	assert_int_equal(o.at_us, now.us + 5 * S);
+}
+
+static void
+waits_for_its_splay(void **state)
+{
+	(void)state;
+	notifyout_init(&o, NOTIFYOUT_AXFR, 7, now, (struct zr_mono){now.us + 20 * S}, 0);
+	assert_int_equal(step(NOTIFYOUT_EV_TIMER), NOTIFYOUT_NOTHING);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+}
+
+/* The rate holds over all of them, each wakes up once for its token, and none is left out. */
+static void
+common_rate(void **state)
+{
+	enum { N = 2000 };
+	struct notifyout *all = calloc(N, sizeof(*all));
+	unsigned sent = 0, woken = 0;
+
+	(void)state;
+	assert_non_null(all);
+	rate.rate = bucket_rate(20, 10);
+	for (unsigned i = 0; i < N; i++)
+		notifyout_init(&all[i], NOTIFYOUT_SOA, 7, now, now, 0);
+	int64_t began = now.us;
+	while (sent < N) {
+		int64_t next = INT64_MAX;
+		for (unsigned i = 0; i < N; i++) {
+			if (all[i].state != NOTIFYOUT_WAITING)
+				continue;
+			if (all[i].at_us > now.us) {
+				next = all[i].at_us < next ? all[i].at_us : next;
+				continue;
+			}
+			woken++;
+			sent += notifyout_step(&all[i], NOTIFYOUT_EV_TIMER, NULL, &policy, &rate,
+				    now) == NOTIFYOUT_SEND;
+			next = all[i].state == NOTIFYOUT_WAITING && all[i].at_us < next
+				   ? all[i].at_us
+				   : next;
+		}
+		assert_true(sent <= 10 + (unsigned)((now.us - began) / (S / 20)) + 1);
+		if (sent < N)
+			now.us = next;
+	}
+	assert_true(woken <= 2 * N);
+	assert_in_range(now.us - began, 99 * S, 100 * S);
+	free(all);
+}
+
+static bool
+matches(const char *text, uint16_t qtype)
+{
+	uint8_t zone[NAME_MAX_LEN];
+	struct buf b = {0};
+	struct zr_err e;
+	struct msg m;
+
+	xfrmsg_zone(zone);
+	xfrmsg_build(&b, text, qtype);
+	assert_int_equal(msg_parse(&m, b.data, b.len, MSG_FULL, &e), 0);
+	bool yes = notifyout_match(&o, &m, zone);
+	buf_clear(&b);
+	return yes;
+}
+
+/* N-14 */
+static void
+what_counts_as_an_answer(void **state)
+{
+	(void)state;
+	o.id = XFRMSG_ID;
+	assert_false(matches("!opcode=4", TYPE_SOA)); /* nothing is out */
+	wait();
+	assert_true(matches("!opcode=4", TYPE_SOA));
+	assert_true(matches("!opcode=4 !aa=0 !rcode=5", TYPE_SOA));
+	assert_true(matches("!opcode=4 !q=EXAMPLE.ORG.", TYPE_SOA));
+	assert_true(matches("!opcode=4 !noq !rcode=1", TYPE_SOA));
+	assert_false(matches("!opcode=4 !noq", TYPE_SOA));
+	assert_false(matches("!opcode=4 !twoq", TYPE_SOA));
+	assert_false(matches("!opcode=4", TYPE_AXFR));
+	assert_false(matches("!opcode=4 !id=4712", TYPE_SOA));
+	assert_false(matches("!opcode=4 !query", TYPE_SOA));
+	assert_false(matches("!opcode=4 !q=example.com.", TYPE_SOA));
+	assert_false(matches("!opcode=4 !qclass=3", TYPE_SOA));
+	assert_false(matches("", TYPE_SOA));
+	o.kind = NOTIFYOUT_AXFR;
+	assert_true(matches("!opcode=4", TYPE_AXFR));
+	assert_false(matches("!opcode=4", TYPE_SOA));
+}
+
+/* Every state with every event, at random for long: it ends, and never forgets to wake up. */
+static void
+random_walk(void **state)
+{
+	static const uint16_t rcodes[] = {0, 1, 2, 3, 4, 5, 9, 16, 23};
+	struct rng rng;
+	unsigned ends = 0, sends = 0;
+
+	(void)state;
+	rng_seed(&rng, 5);
+	rate.rate = bucket_rate(20, 5);
+	policy.give_up_us = 3600 * S;
+	for (unsigned i = 0; i < 1000000; i++) {
+		struct notifyout_arg a = {
+		    .rcode = rcodes[rng_below(&rng, 9)],
+		    .kind = (enum notifyout_kind)rng_below(&rng, 2),
+		    .serial = o.serial + (uint32_t)rng_below(&rng, 3) - 1,
+		    .not_before = {now.us + (int64_t)rng_below(&rng, 10) * S},
+		};
+		unsigned what = (unsigned)rng_below(&rng, 100);
+		enum notifyout_event ev =
+		    what < 60 ? NOTIFYOUT_EV_TIMER
+			      : (enum notifyout_event)rng_below(&rng, NOTIFYOUT_EVENT_COUNT);
+		if (ev == NOTIFYOUT_EV_TIMER && o.at_us > now.us)
+			now.us = o.at_us;
+		policy.tcp = rng_below(&rng, 1000) == 0 ? !policy.tcp : policy.tcp;
+		bool was_done = o.state == NOTIFYOUT_DONE;
+		enum notifyout_do d = notifyout_step(&o, ev, &a, &policy, &rate, now);
+		assert_int_equal(o.state == NOTIFYOUT_DONE, o.result != NOTIFYOUT_OPEN);
+		assert_int_equal(o.state == NOTIFYOUT_DONE, o.at_us == 0);
+		assert_int_equal(d == NOTIFYOUT_END, o.state == NOTIFYOUT_DONE && !was_done);
+		assert_int_equal(o.burst > 0,
+		    o.state == NOTIFYOUT_SENT || (o.state == NOTIFYOUT_DONE && o.burst > 0));
+		assert_true(o.burst <= policy.repeats + 1 || policy.tcp);
+		ends += d == NOTIFYOUT_END;
+		sends += d == NOTIFYOUT_SEND;
+	}
+	assert_true(ends > 10000 && sends > 10000);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, setup)
+	const struct CMUnitTest tests[] = {
+	    T(schedule_of_a_burst),
+	    T(early_timer_does_nothing),
+	    T(owed_until_given_up),
+	    T(meaning_of_answers),
+	    T(axfr_falls_back_to_soa),
+	    T(tcp_tries_once_per_burst),
+	    T(unreachable_ends_the_burst),
+	    T(target_that_came_anyway),
+	    T(newer_absorbs_older),
+	    T(waits_for_its_splay),
+	    T(common_rate),
+	    T(what_counts_as_an_answer),
+	    T(random_walk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
