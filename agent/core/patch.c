@@ -36,40 +36,26 @@ pull_next(struct patch *p, struct zr_err *e)
 
 /* ---- where a region begins ---- */
 
-/* The last segment that begins at or before the change, into p->next.  1, 0: there is none, -1. */
+/*
+ * The last segment that begins at or before the change, into p->next; in a run of numbered segments
+ * the one that its first begins behind, see in_run().  1, 0: there is none, -1.
+ */
 static int
 find_start(struct patch *p, struct zr_err *e)
 {
 	uint8_t key[RR_KEY_MAX];
 	size_t n = rr_key(&p->change.rr, p->apex, key, NULL);
-	bool cut = n >= SEGMENT_KEY_INNER;
 	struct segref ref;
-	struct own_ref last;
 	int rc;
 
-	if (cut)
+	if (n > SEGMENT_KEY_INNER)
 		n = SEGMENT_KEY_INNER;
 	rc = p->ops->at(p->arg, key, n, &ref, e);
 	if (rc <= 0)
 		return rc;
-	if (patch_own(&p->next, &ref, e) != 0)
-		return -1;
-	/* Numbered segments of one key: only their records tell which. */
-	while (cut) {
-		patch_copy_ref(&last, &p->next);
-		if (patch_fetch_next(p, &last.ref, e) != 0)
-			return -1;
-		cut = p->have_next && p->next.ref.key_len > n && memcmp(p->next.key, key, n) == 0;
-		if (cut && patch_open_ahead(p, e) != 0)
-			return -1;
-		if (!cut || rr_cmp(&p->change.rr, &p->in[p->cur ^ 1].rr, p->apex) < 0) {
-			patch_copy_ref(&p->next, &last);
-			break;
-		}
-	}
 	p->have_next = true;
 	p->ahead_open = false;
-	return 1;
+	return patch_own(&p->next, &ref, e) == 0 ? 1 : -1;
 }
 
 /* p->next is open and the change falls on its first record or before it: begin one earlier. */
@@ -155,6 +141,20 @@ cut_is_here(struct patch *p)
 	       segment_key_cmp(key, n, p->next.key, p->next.ref.key_len) == 0;
 }
 
+/*
+ * Is the next segment a numbered one whose number alone tells whether the change comes before it?
+ * Keys cannot lead to the place, so the region goes on until the merge gets there.
+ */
+static bool
+in_run(const struct patch *p)
+{
+	uint8_t key[RR_KEY_MAX];
+
+	return p->have_change && p->next.ref.key_len > SEGMENT_KEY_INNER &&
+	       rr_key(&p->change.rr, p->apex, key, NULL) >= SEGMENT_KEY_INNER &&
+	       memcmp(key, p->next.key, SEGMENT_KEY_INNER) == 0;
+}
+
 /* All of the segment is merged; the next one is open if there is one. */
 static int
 gap_one(struct patch *p, struct zr_err *e)
@@ -169,7 +169,7 @@ gap_one(struct patch *p, struct zr_err *e)
 		c = rr_cmp(&p->change.rr, &p->in[p->cur ^ 1].rr, p->apex);
 	if (c < 0)
 		return patch_absent(p, e);
-	if (c > 0 && cut_is_here(p))
+	if (c > 0 && !in_run(p) && cut_is_here(p))
 		return end_region(p, e);
 	return pull_next(p, e);
 }
