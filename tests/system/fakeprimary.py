@@ -16,6 +16,7 @@ p.queries and counted in p.counts, by "SOA", "AXFR", "IXFR" and by "SOA/udp", "S
 import collections
 import dataclasses
 import struct
+import threading
 import time
 from typing import Callable, List, NamedTuple, Optional
 
@@ -66,6 +67,7 @@ class Behaviour:
 
     # when
     delay: float = 0.0                  # seconds before the first octet
+    hold: Optional[threading.Event] = None  # nothing before this is set
     message_delay: float = 0.0          # seconds before each later message
 
     # the end of a transfer
@@ -304,6 +306,9 @@ class Answer:
         how = self.how
         if how.delay and not self.primary.pause(how.delay):
             return
+        while how.hold is not None and not how.hold.wait(0.02):
+            if self.primary.stopping:
+                return
         if how.silence:
             return
         if how.close:

@@ -5,6 +5,7 @@ Everything listens on loopback.  A Lab belongs to one test: it hands out ports, 
 processes in the test's folder, and ends the ones it started, by pid.
 """
 
+import itertools
 import os
 import signal
 import socket
@@ -49,20 +50,27 @@ def wait_for(condition, timeout=10.0, what="condition", every=0.01):
         time.sleep(every)
 
 
+_ports = itertools.count(os.getpid() * 131)
+
+
 def free_port():
-    """A port that is free for both UDP and TCP on loopback, v4 and v6."""
-    for _ in range(100):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
-            try:
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                    udp.bind(("127.0.0.1", port))
-                with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp6:
-                    udp6.bind(("::1", port))
-                return port
-            except OSError:
-                continue
+    """A port that is free for both UDP and TCP on loopback, v4 and v6.
+
+    Below the range from which the kernel draws ports for clients, so that nobody is given it before the
+    server that it is meant for has started; each process begins somewhere else.
+    """
+    for _ in range(1000):
+        port = 10000 + next(_ports) % 22000
+        try:
+            for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    with socket.socket(family, kind) as s:
+                        if family == socket.AF_INET6:
+                            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                        s.bind((host, port))
+            return port
+        except OSError:
+            continue
     raise AssertionError("no free port")
 
 

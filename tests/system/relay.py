@@ -49,6 +49,7 @@ class Relay:
         self.db = os.path.join(self.dir, "zonerelay.db")
         self.sock = os.path.join(self.dir, "s")
         self.process = Process([DAEMON, "-c", self.conf], os.path.join(self.dir, "log"), self.dir, env)
+        self.may_end = False  # the test knows that it has ended
         self.write()
         lab.add(self)
 
@@ -70,6 +71,7 @@ class Relay:
             json.dump(conf, f, indent=1)  # JSON is YAML
 
     def start(self, wait=True):
+        self.may_end = False
         n = self.process.output().count(" ready ") if os.path.exists(self.process.log) else 0
         self.process.start()
         if wait:
@@ -81,14 +83,16 @@ class Relay:
         return self.process.output().count(" ready ") > n
 
     def stop(self):
-        if self.process.proc is None:
+        """Ends it in order.  That it ended by itself, unless may_end says so, is a fault."""
+        if self.process.proc is None or self.may_end:
             return
-        was_alive = self.process.alive()
+        self.may_end = True
         status = self.process.stop()
-        if was_alive:
-            assert status == 0, f"{self.name} ended with status {status}: {self.process.output()[-3000:]}"
+        assert status == 0, f"{self.name} ended with status {status}: {self.process.output()[-3000:]}"
 
     def kill(self):
+        assert self.process.alive(), f"{self.name} has ended before: {self.process.output()[-3000:]}"
+        self.may_end = True
         self.process.kill(signal.SIGKILL)
 
     def restart(self):
@@ -128,8 +132,12 @@ class Relay:
         return p
 
     def json(self, *args):
-        """Output of zonerelayctl --json: one object, or a list of them when there are several lines."""
-        out = [json.loads(line) for line in self.ctl("--json", *args).stdout.splitlines() if line]
+        """Output of zonerelayctl --json: one object, or a list of them when there are several."""
+        text, out, at = self.ctl("--json", *args).stdout.strip(), [], 0
+        while at < len(text):
+            value, end = json.JSONDecoder().raw_decode(text, at)
+            out.append(value)
+            at = end + len(text[end:]) - len(text[end:].lstrip())
         return out[0] if len(out) == 1 else out
 
     def rss_peak(self):
