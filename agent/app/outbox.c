@@ -202,6 +202,8 @@ take_answer(struct owed *o, const uint8_t *data, size_t len, bool tcp)
 
 	if (msg_parse(&m, data, len, MSG_FULL, &e) != 0 && m.len == 0)
 		return false;
+	if (tcp)
+		o->o.id = m.id; /* the worker draws an ID of its own, and has compared it */
 	if (!notifyout_match(&o->o, &m, o->entry->name)) {
 		if (tcp && m.ancount > 0)
 			step(o, NOTIFYOUT_EV_ZONE_DATA, NULL, "it answered with zone data");
@@ -274,7 +276,6 @@ send_now(struct owed *o)
 	log_owed(o, LOG_LVL_INFO, "notify-sent", NULL);
 	if (o->o.burst <= 1)
 		peer_event(o, PEER_DOWNSTREAM_SENT, ZR_OK, "");
-	peer_event(o, PEER_DOWNSTREAM_SENT, ZR_OK, "");
 	if (o->policy.tcp)
 		o->job = job_query(
 		    a, &o->target, source, b.data, b.len, o->policy.tcp_timeout_us, on_tcp, o);
