@@ -168,6 +168,9 @@ static void ask(struct job *j);
 static void
 proceed(struct job *j)
 {
+	/* A kick may be left from the phase before; only loading goes on while the store works. */
+	if (j->phase != JOB_LOAD && j->phase != JOB_ASK && !stager_quiet(&j->stager))
+		return;
 	switch (j->phase) {
 	case JOB_LOAD_WAIT:
 		j->phase = JOB_LOAD;
