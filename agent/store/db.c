@@ -17,7 +17,7 @@
 #define WRITER_CACHE "-8192"
 #define READER_CACHE "-1024"
 
-/* The WAL file is cut back to this when it starts anew (octets; twice WAL_HARD in tidy.c). */
+/* The WAL file is cut back to this when it starts anew (octets; WAL_HARD in checkpoint.c). */
 #define WAL_KEEP "33554432"
 
 /* SQLite does not note errno when a COMMIT fails; q_step() has set it to 0 before. */
@@ -145,7 +145,7 @@ static const char *const writer_pragmas[] = {
     "PRAGMA auto_vacuum = NONE",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
-    "PRAGMA wal_autocheckpoint = 0", /* see tidy.c */
+    "PRAGMA wal_autocheckpoint = 0", /* see checkpoint.c */
     "PRAGMA journal_size_limit = " WAL_KEEP,
     "PRAGMA secure_delete = OFF", /* some builds have it on: every removed zone would be written */
     "PRAGMA cache_size = " WRITER_CACHE,
@@ -194,12 +194,9 @@ prepare_range(struct db *db, const struct range *r, struct zr_err *e)
 }
 
 static int
-prepare_all(struct db *db, enum db_mode mode, struct zr_err *e)
+prepare_all(struct db *db, const struct range *r, size_t n, struct zr_err *e)
 {
-	const struct range *r = mode == DB_WRITER ? writer_ranges : reader_ranges;
-	size_t n = mode == DB_WRITER ? sizeof(writer_ranges) : sizeof(reader_ranges);
-
-	for (size_t i = 0; i < n / sizeof(*r); i++)
+	for (size_t i = 0; i < n; i++)
 		if (prepare_range(db, &r[i], e) < 0)
 			return -1;
 	return 0;
@@ -241,7 +238,27 @@ open_writer(struct db *db, struct zr_err *e)
 		    "%s cannot be used in WAL mode: the file system must be a "
 		    "local one with shared memory",
 		    db->path);
-	return db_migrate(db, e);
+	if (db_migrate(db, e) < 0)
+		return -1;
+	return prepare_all(db, writer_ranges, sizeof(writer_ranges) / sizeof(writer_ranges[0]), e);
+}
+
+/* Each pass ends with an fsync of the database, whatever the writer sets for its transactions. */
+static const char *const helper_pragmas[] = {
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA wal_autocheckpoint = 0",
+    "PRAGMA cache_size = " READER_CACHE,
+    "PRAGMA mmap_size = 0",
+    NULL,
+};
+
+static int
+open_helper(struct db *db, struct zr_err *e)
+{
+	struct db_header h;
+
+	/* Reading makes it find the WAL. */
+	return run_pragmas(db, helper_pragmas, e) < 0 || db_header(db, &h, e) < 0 ? -1 : 0;
 }
 
 /* A file of another version cannot be read: say so, not "no such table". */
@@ -259,34 +276,50 @@ open_reader(struct db *db, struct zr_err *e)
 		    "%s has schema version %lld, this program reads %d: use "
 		    "programs of one release",
 		    db->path, (long long)h.version, SQL_MIGRATIONS);
-	return 0;
+	return prepare_all(db, reader_ranges, sizeof(reader_ranges) / sizeof(reader_ranges[0]), e);
+}
+
+static int
+open_as(struct db *db, enum db_mode mode, struct zr_err *e)
+{
+	switch (mode) {
+	case DB_WRITER:
+		return open_writer(db, e);
+	case DB_READER:
+		return open_reader(db, e);
+	case DB_HELPER:
+		break;
+	}
+	return open_helper(db, e);
 }
 
 int
 db_open(struct db **out, const char *path, enum db_mode mode, struct zr_err *e)
 {
+	static const int flags[] = {
+	    [DB_WRITER] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+	    [DB_READER] = SQLITE_OPEN_READONLY,
+	    [DB_HELPER] = SQLITE_OPEN_READWRITE,
+	};
 	struct db *db = zr_xcalloc(1, sizeof(*db));
-	int flags =
-	    mode == DB_WRITER ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-	int rc = -1;
+	int rc;
 
 	*out = NULL;
 	db->path = zr_xstrdup(path);
-	if (sqlite3_open_v2(path, &db->sql, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+	rc = sqlite3_open_v2(path, &db->sql, flags[mode] | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK) {
 		db_fail(db, "open", e);
-		goto out;
+		goto fail;
 	}
 	sqlite3_extended_result_codes(db->sql, 1);
 	sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
-	if ((mode == DB_WRITER ? open_writer(db, e) : open_reader(db, e)) < 0 ||
-	    prepare_all(db, mode, e) < 0)
-		goto out;
+	if (open_as(db, mode, e) < 0)
+		goto fail;
 	*out = db;
-	rc = 0;
-out:
-	if (rc < 0)
-		db_close(db);
-	return rc;
+	return 0;
+fail:
+	db_close(db);
+	return -1;
 }
 
 void

@@ -26,7 +26,8 @@
 
 enum db_mode {
 	DB_WRITER, /* creates, migrates */
-	DB_READER  /* read-only; the statements of query/read.sql */
+	DB_READER, /* read-only; the statements of query/read.sql */
+	DB_HELPER  /* to write the WAL back; no statements */
 };
 
 struct db {

@@ -100,10 +100,47 @@ stage_delta(struct stage_batch *b, uint32_t step, uint8_t part, uint32_t chunk,
 	return 0;
 }
 
+#define SIZE_WITH(member)                                                                          \
+	(offsetof(struct store_order, member) + sizeof(((struct store_order *)0)->member))
+
+/* A commit is three times as large as a mark, and there may be 100,000 orders of one kind at once.
+ */
+static size_t
+order_size(enum store_op op)
+{
+	switch (op) {
+	case STORE_ADD_ZONE:
+		return SIZE_WITH(add);
+	case STORE_MARK:
+		return SIZE_WITH(mark);
+	case STORE_STAGE:
+	case STORE_ABORT:
+		return SIZE_WITH(stage);
+	case STORE_COMMIT:
+		return SIZE_WITH(commit);
+	case STORE_TIMERS:
+		return SIZE_WITH(timers);
+	case STORE_OUTBOX_ADD:
+		return SIZE_WITH(outbox);
+	case STORE_OUTBOX_SET:
+		return SIZE_WITH(notify);
+	case STORE_PEER_SEEN:
+		return SIZE_WITH(peer);
+	case STORE_LOG_TRANSFER:
+		return SIZE_WITH(log);
+	case STORE_SWEEP:
+		return SIZE_WITH(sweep);
+	case STORE_REMOVE_ZONE:
+	case STORE_SYNC:
+		break;
+	}
+	return SIZE_WITH(err);
+}
+
 struct store_order *
 store_order_new(enum store_op op, int64_t zone_id)
 {
-	struct store_order *o = zr_xcalloc(1, sizeof(*o));
+	struct store_order *o = zr_xcalloc(1, order_size(op));
 
 	o->op = op;
 	o->zone_id = zone_id;

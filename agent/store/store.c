@@ -27,8 +27,6 @@ static const struct limits control_limits = {512, 4 * 1024 * 1024, 20 * ZR_US_PE
 /* Control orders wait for a group of these to end. */
 static const struct limits stage_limits = {64, 1024 * 1024, 4 * ZR_US_PER_MS};
 
-#define MAIL_QUIT (-1)
-
 static struct store_order *
 order_of(struct mail *m)
 {
@@ -280,6 +278,10 @@ sort_mail(struct store *s, struct mail *m)
 			s->quitting = true;
 			continue;
 		}
+		if (m->type == MAIL_CHECKPOINTED) {
+			checkpoint_done(s);
+			continue;
+		}
 		o = order_of(m);
 		if (o->op == STORE_STAGE) {
 			lane_put(&s->stage, m);
@@ -309,6 +311,15 @@ turn_chores(struct store *s)
 	return busy;
 }
 
+/* How long to wait for mail: not at all while there is work that may be done. */
+static int
+patience(const struct store *s, bool busy)
+{
+	if (busy || (s->quitting && !checkpoint_holds(s)))
+		return 0;
+	return tidy_wait_ms(s);
+}
+
 static void *
 run_thread(void *arg)
 {
@@ -316,12 +327,14 @@ run_thread(void *arg)
 	bool busy = true;
 
 	while (!s->quitting || s->control.head != NULL || s->stage.head != NULL) {
-		sort_mail(s, mbox_wait(s->box, busy || s->quitting ? 0 : tidy_wait_ms(s)));
+		sort_mail(s, mbox_wait(s->box, patience(s, busy)));
 		busy = turn_lane(s, &s->control, &control_limits);
-		busy |= turn_lane(s, &s->stage, &stage_limits);
-		if (!s->quitting || s->stage.head != NULL)
-			busy |= turn_chores(s);
-		tidy_checkpoint(s, !busy);
+		if (!checkpoint_holds(s)) {
+			busy |= turn_lane(s, &s->stage, &stage_limits);
+			if (!s->quitting || s->stage.head != NULL)
+				busy |= turn_chores(s);
+		}
+		checkpoint_poke(s, !busy);
 	}
 	return NULL;
 }
@@ -380,12 +393,15 @@ store_start(struct store *s, struct zr_err *e)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&s->thread, NULL, run_thread, s);
+	rc = checkpoint_start(s, e);
+	if (rc == 0) {
+		rc = pthread_create(&s->thread, NULL, run_thread, s);
+		s->started = rc == 0;
+		if (rc != 0)
+			zr_fail(e, ZR_DB, "cannot start the thread of the store: %s", strerror(rc));
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc != 0)
-		return zr_fail(e, ZR_DB, "cannot start the thread of the store: %s", strerror(rc));
-	s->started = true;
-	return 0;
+	return rc == 0 ? 0 : -1;
 }
 
 void
@@ -406,6 +422,8 @@ store_stop(struct store *s)
 			pthread_join(s->thread, NULL);
 		else
 			run_thread(s);
+		checkpoint_stop(s);
+		(void)mbox_take(s->box); /* its last answer */
 	}
 	tidy_close(s);
 	/* Closing the last handle writes the WAL back; with readers still open it stays. */

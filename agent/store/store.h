@@ -267,6 +267,7 @@ struct store_order {
 	};
 };
 
+/* Only as large as this op needs: neither change op nor copy the struct. */
 struct store_order *store_order_new(enum store_op op, int64_t zone_id);
 void store_order_free(struct store_order *o);
 

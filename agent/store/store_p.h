@@ -44,7 +44,7 @@ struct store {
 	struct chore *chores, **chores_tail;
 	struct zr_mono chores_at; /* not before: the last attempt failed */
 	struct zr_mono purge_at;
-	int checkpoint_at; /* pages in the WAL */
+	struct checkpointer *checkpointer; /* NULL before store_start() */
 	struct log_limit log_limit;
 };
 
@@ -140,8 +140,19 @@ bool tidy_blocks(const struct store *s, int64_t zone); /* STAGE of this zone mus
 bool tidy_step(struct store *s, int64_t *failed, struct zr_err *e);
 /* Milliseconds until tidy_step() may have something to do. */
 int tidy_wait_ms(const struct store *s);
-/* Keeps the WAL bounded; `idle`: nobody waits. */
-void tidy_checkpoint(struct store *s, bool idle);
+
+/* ---- checkpoint.c: a thread of its own writes the WAL back ---- */
+
+#define MAIL_QUIT (-1)
+#define MAIL_CHECKPOINTED (-2) /* to the store: for checkpoint_done() */
+
+int checkpoint_start(struct store *s, struct zr_err *e);
+void checkpoint_stop(struct store *s); /* its mail may still come */
+/* Begins a pass when there is enough to write back; `idle`: nobody waits. */
+void checkpoint_poke(struct store *s, bool idle);
+void checkpoint_done(struct store *s);
+/* The WAL is at its limit and a pass under way: what can wait must wait for MAIL_CHECKPOINTED. */
+bool checkpoint_holds(const struct store *s);
 
 /* ---- lock.c ---- */
 

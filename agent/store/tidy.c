@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Work nobody ordered, done in small transactions between the groups: pieces of versions that
- * were given up, dead segments of an earlier run, zones removed long ago, checkpoints.  Opening
+ * were given up, dead segments of an earlier run, zones removed long ago.  Opening
  * only makes notes of it, however much it is.
  */
 #include "base/log.h"
@@ -12,17 +12,6 @@
 
 #define RETRY_US (2 * ZR_US_PER_S)    /* after a failure, usually a full disk */
 #define PURGE_US (3600 * ZR_US_PER_S) /* between looks for zones removed long ago */
-
-/*
- * Pages of the WAL (4 KiB each).  From SOFT on it is written back when nobody waits, from HARD on
- * in any case: 16 MiB take some 20 ms.  Readers can keep a checkpoint from ending; beyond LIMIT we
- * wait for them.  A checkpoint that could not end is tried again after STEP more pages.
- */
-#define WAL_SOFT 512
-#define WAL_STEP 1024
-#define WAL_HARD 4096
-#define WAL_LIMIT 65536
-#define WAL_WAIT_MS 200
 
 enum chore_kind { CHORE_ABORTED, CHORE_DEAD, CHORE_REMOVED };
 
@@ -86,7 +75,6 @@ tidy_open(struct store *s, struct zr_err *e)
 	struct q q;
 
 	s->chores_tail = &s->chores;
-	s->checkpoint_at = WAL_HARD;
 	if (db_begin(s->db, false, e) < 0)
 		return -1;
 	q_open(&q, s->db, SQL_STAGING_ABORT_ALL);
@@ -242,28 +230,4 @@ tidy_wait_ms(const struct store *s)
 	if (left <= 0)
 		return 0;
 	return (int)(left / ZR_US_PER_MS) + 1;
-}
-
-void
-tidy_checkpoint(struct store *s, bool idle)
-{
-	struct db *db = s->db;
-	bool wait = db->wal_pages >= WAL_LIMIT;
-	int log = 0, done = 0, rc;
-
-	if (db->wal_pages < (idle && s->checkpoint_at == WAL_HARD ? WAL_SOFT : s->checkpoint_at))
-		return;
-	sqlite3_busy_timeout(db->sql, WAL_WAIT_MS);
-	rc = sqlite3_wal_checkpoint_v2(db->sql, NULL,
-	    wait ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &log, &done);
-	sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
-	if (rc == SQLITE_OK && log == done) {
-		db->wal_pages = 0;
-		s->checkpoint_at = WAL_HARD;
-		return;
-	}
-	s->checkpoint_at = db->wal_pages + WAL_STEP;
-	if (rc != SQLITE_OK && rc != SQLITE_BUSY)
-		log_event(
-		    LOG_LVL_WARN, "store-checkpoint-failed", LS("error", sqlite3_errmsg(db->sql)));
 }

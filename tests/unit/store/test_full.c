@@ -190,75 +190,83 @@ unmount(const char *dir)
 #endif
 }
 
+/* A tmpfs of its own; without the right to mount one these tests are skipped. */
+static int
+setup_small(void **state)
+{
+	static struct fx b;
+
+	fx_init(&b);
+	*state = mount_small(b.dir) == 0 ? &b : NULL;
+	if (*state == NULL) {
+		print_message("no tmpfs (%s): skipped\n", strerror(errno));
+		rmdir(b.dir);
+	}
+	return 0;
+}
+
+static int
+teardown_small(void **state)
+{
+	struct fx *b = *state;
+
+	if (b == NULL)
+		return 0;
+	fx_close(b);
+	unmount(b->dir);
+	rmdir(b->dir);
+	return 0;
+}
+
 static void
 test_full_disk(void **state)
 {
-	struct fx b;
+	struct fx *b = *state;
 
-	(void)state;
-	fx_init(&b);
-	if (mount_small(b.dir) < 0) {
-		print_message("no tmpfs (%s): skipped\n", strerror(errno));
-		rmdir(b.dir);
+	if (b == NULL)
 		skip();
-	}
-	fx_open(&b);
-	fill_and_go_on(&b, nearly_fill_disk, empty_disk, "free space on its disk");
-	unmount(b.dir);
-	fx_clear(&b);
+	fx_open(b);
+	fill_and_go_on(b, nearly_fill_disk, empty_disk, "free space on its disk");
 }
 
 /* A database that cannot even be made leaves no half. */
 static void
 test_open_on_full_disk(void **state)
 {
-	struct store_conf conf;
+	struct fx *b = *state;
+	struct store_conf conf = {0};
 	struct zr_err e = {0};
-	struct fx b;
 
-	(void)state;
-	fx_init(&b);
-	if (mount_small(b.dir) < 0) {
-		rmdir(b.dir);
+	if (b == NULL)
 		skip();
-	}
-	fill_disk(&b);
-	conf = (struct store_conf){.path = b.path};
-	assert_int_equal(store_open(&b.s, &conf, &e), -1);
+	fill_disk(b);
+	conf.path = b->path;
+	assert_int_equal(store_open(&b->s, &conf, &e), -1);
 	assert_int_equal(e.code, ZR_DB);
-	empty_disk(&b);
-	fx_open(&b);
-	assert_true(fx_zone(&b, "a") > 0);
-	fx_close(&b);
-	unmount(b.dir);
-	fx_clear(&b);
+	empty_disk(b);
+	fx_open(b);
+	assert_true(fx_zone(b, "a") > 0);
 }
 
 static void
 test_spill_on_full_disk(void **state)
 {
+	struct fx *b = *state;
 	uint8_t data[1000] = {0};
 	struct rr rr = {.owner = data, .owner_len = 1, .rdata = data, .rdlen = 1000};
 	struct spill *s = NULL;
 	struct zr_err e = {0};
-	struct fx b;
 
-	(void)state;
-	fx_init(&b);
-	if (mount_small(b.dir) < 0) {
-		rmdir(b.dir);
+	if (b == NULL)
 		skip();
-	}
-	fill_disk(&b);
-	assert_int_equal(spill_open(&s, b.dir, UINT64_C(1) << 40, &e), 0);
+	fill_disk(b);
+	assert_int_equal(spill_open(&s, b->dir, UINT64_C(1) << 40, &e), 0);
 	for (unsigned i = 0; i < 100000; i++)
 		if (spill_add(s, data, 10, &rr, &e) < 0)
 			break;
+	spill_close(s);
 	assert_int_equal(e.code, ZR_DB);
 	assert_non_null(strstr(e.text, "free space"));
-	spill_close(s);
-	unmount(b.dir);
-	fx_clear(&b);
 }
 
 /* ---- a limit on the size of files: in a process of its own, it holds for all of it ---- */
@@ -317,9 +325,9 @@ test_file_size_limit(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_file_size_limit),
-    cmocka_unit_test(test_full_disk),
-    cmocka_unit_test(test_open_on_full_disk),
-    cmocka_unit_test(test_spill_on_full_disk),
+    cmocka_unit_test_setup_teardown(test_full_disk, setup_small, teardown_small),
+    cmocka_unit_test_setup_teardown(test_open_on_full_disk, setup_small, teardown_small),
+    cmocka_unit_test_setup_teardown(test_spill_on_full_disk, setup_small, teardown_small),
 };
 
 int
