@@ -20,6 +20,8 @@
 #define QUERY_SOURCES 4096
 /* Timers handled in one turn, so that a storm of deadlines does not keep mail waiting. */
 #define TIMERS_PER_TURN 1000
+/* Zones granted or denied in one turn: a dead primary may have 100,000 waiting. */
+#define GRANTS_PER_TURN 1000
 
 void
 agent_touch(struct agent *a)
@@ -116,10 +118,19 @@ grant(struct agent *a)
 	enum sched_verdict v;
 	struct timeval tv;
 	int64_t us;
+	int taken = 0;
 
-	while ((v = sched_take(&a->sched, a->now.mono, &n, &again)) != SCHED_NOTHING)
+	for (; taken < GRANTS_PER_TURN; taken++) {
+		v = sched_take(&a->sched, a->now.mono, &n, &again);
+		if (v == SCHED_NOTHING)
+			break;
 		route_event(entry_of(ZR_CONTAINER(n, struct zone, sched)),
 		    v == SCHED_GRANT ? ZONE_EV_GRANT : ZONE_EV_DENIED, NULL, NULL);
+	}
+	if (taken == GRANTS_PER_TURN) { /* the rest in the next turn, after mail and sockets */
+		event_active(a->sched_event, EV_TIMEOUT, 0);
+		return;
+	}
 	if (again.us == 0) {
 		event_del(a->sched_event);
 		return;

@@ -77,7 +77,7 @@ commit_start(struct entry *en, const struct zone_order *zo)
 	struct store_commit *c = &o->commit;
 	struct job_done_mail *d = en->ready;
 
-	o->durable = zc->pending_after != ZONE_PENDING_NONE;
+	o->durable = zc->durable;
 	o->cookie = en->epoch;
 	c->content = zc->content;
 	c->serial = zc->serial;

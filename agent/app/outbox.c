@@ -258,6 +258,26 @@ on_tcp(struct agent *a, void *arg, struct job_done_mail **dp)
 	agent_rearm(a);
 }
 
+/* The socket of a burst stays open for late answers until the burst has ended. */
+static int64_t
+burst_us(const struct owed *o)
+{
+	return o->policy.cap_us * (int64_t)(o->policy.repeats + 2);
+}
+
+static void
+send_udp(struct owed *o, const struct buf *b, const struct zr_addr *source)
+{
+	struct zr_err e;
+
+	if (o->query != NULL)
+		udpq_resend(o->query, b->data, b->len, burst_us(o));
+	else
+		o->query = udpq_send(o->agent->notifyq, &o->target, source, b->data, b->len,
+		    burst_us(o), on_udp, o, &e);
+}
+
+/* Repeats of a burst are the same message from the same port (N-13). */
 static void
 send_now(struct owed *o)
 {
@@ -266,22 +286,21 @@ send_now(struct owed *o)
 	struct buf b = BUF_INIT;
 	struct rr soa = entry_soa(en);
 	const struct zr_addr *source = o->source.family == 0 ? NULL : &o->source;
-	struct zr_err e;
 
-	stop_sending(o);
-	o->o.id = rand_id();
+	if (o->o.burst <= 1 || o->policy.tcp) {
+		stop_sending(o);
+		o->o.id = rand_id();
+		peer_event(o, PEER_DOWNSTREAM_SENT, ZR_OK, "");
+	}
 	query_notify(&b, o->o.id, en->name, o->o.kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA,
 	    o->hint && en->soa != NULL ? &soa : NULL);
 	a->stats.notify_out++;
 	log_owed(o, LOG_LVL_INFO, "notify-sent", NULL);
-	if (o->o.burst <= 1)
-		peer_event(o, PEER_DOWNSTREAM_SENT, ZR_OK, "");
 	if (o->policy.tcp)
 		o->job = job_query(
 		    a, &o->target, source, b.data, b.len, o->policy.tcp_timeout_us, on_tcp, o);
 	else
-		o->query = udpq_send(
-		    a->notifyq, &o->target, source, b.data, b.len, o->policy.cap_us, on_udp, o, &e);
+		send_udp(o, &b, source);
 	buf_clear(&b);
 }
 

@@ -156,6 +156,8 @@ static const struct note notes[] = {
     {ZONE_NOTE_HINT_UNMET, LOG_LVL_WARN, "no primary had the serial that a NOTIFY announced"},
     {ZONE_NOTE_STALE, LOG_LVL_DEBUG, "result of an attempt that is over"},
     {ZONE_NOTE_HINT_OLD, LOG_LVL_DEBUG, "the NOTIFY announced nothing new"},
+    {ZONE_NOTE_CURRENT, LOG_LVL_DEBUG, "checked: ours is the newest serial there is"},
+    {ZONE_NOTE_ALL_BEHIND, LOG_LVL_WARN, "no primary has our serial or a newer one"},
 };
 
 static void

@@ -224,3 +224,15 @@ udpq_send(struct udpq *p, const struct zr_addr *dest, const struct zr_addr *sour
 	arm(q, timeout_us);
 	return q;
 }
+
+bool
+udpq_resend(struct udpq_query *q, const void *data, size_t len, int64_t timeout_us)
+{
+	/* What cannot leave now is as good as lost; an error of the peer comes as UDPQ_ERROR. */
+	bool sent = send(q->fd, data, len, MSG_DONTWAIT) >= 0;
+
+	q->deadline_us = clock_now().mono.us + timeout_us;
+	if (!q->in_callback)
+		arm(q, timeout_us);
+	return sent;
+}

@@ -45,6 +45,11 @@ void udpq_set_max(struct udpq *p, unsigned max_open);
 struct udpq_query *udpq_send(struct udpq *p, const struct zr_addr *dest,
     const struct zr_addr *source, const void *data, size_t len, int64_t timeout_us, udpq_cb cb,
     void *arg, struct zr_err *e);
+/*
+ * The same query again from the same port: a retransmission that the peer can recognise.  The time
+ * begins anew.  False: not sent; the query goes on all the same.
+ */
+bool udpq_resend(struct udpq_query *q, const void *data, size_t len, int64_t timeout_us);
 void udpq_cancel(struct udpq_query *q); /* no callback; NULL is allowed */
 
 bool udpq_full(const struct udpq *p);
