@@ -205,6 +205,31 @@ test_timeout(void **state)
 	close(fd);
 }
 
+/* N-13: a repeat comes from the same port, and an answer to either one counts. */
+static void
+test_resend(void **state)
+{
+	struct udpq *pool = udpq_new(base, 10);
+	struct zr_addr peer = ip("127.0.0.1"), first, second;
+	int fd = plain_bound(SOCK_DGRAM, &peer);
+	struct ask a = {0};
+
+	(void)state;
+	assert_true(ask(&a, pool, &peer, 300 * ZR_US_PER_MS));
+	first = read_query(fd);
+	pump_for(base, 200);
+	assert_true(udpq_resend(a.q, "?", 1, 600 * ZR_US_PER_MS));
+	second = read_query(fd);
+	assert_true(addr_equal(&first, &second));
+	pump_for(base, 250); /* the first time is up, the new one is not */
+	assert_int_equal(a.timeouts, 0);
+	plain_sendto(fd, "yes", 3, &first);
+	PUMP(base, a.data == 1);
+	assert_int_equal(udpq_count(pool), 0);
+	udpq_free(pool);
+	close(fd);
+}
+
 static void
 test_icmp_error(void **state)
 {
@@ -368,6 +393,7 @@ main(void)
 	    cmocka_unit_test(test_ports_differ),
 	    cmocka_unit_test(test_source),
 	    cmocka_unit_test(test_timeout),
+	    cmocka_unit_test(test_resend),
 	    cmocka_unit_test(test_icmp_error),
 	    cmocka_unit_test(test_limit),
 	    cmocka_unit_test(test_no_descriptor_left),
