@@ -33,6 +33,7 @@ struct outstream {
 	int64_t *ids; /* FULL: segments */
 	uint32_t *rrs;
 	size_t n, cap, pos;
+	bool no_memory;
 	struct journal_pos journal;
 	struct buf piece;
 	struct zr_now started;
@@ -101,8 +102,10 @@ collect(void *arg, const struct segment_row *row)
 {
 	struct outstream *s = arg;
 
-	if (s->n == s->cap && grow(s) != 0)
+	if (s->n == s->cap && grow(s) != 0) {
+		s->no_memory = true;
 		return -1;
+	}
 	s->ids[s->n] = row->id;
 	s->rrs[s->n++] = row->rrs;
 	return 0;
@@ -153,7 +156,10 @@ choose(struct outstream *s, struct zr_err *e)
 	s->diff = rc == 1;
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
-	return reader_segments(r, m->zone_id, m->version, collect, s, e);
+	rc = reader_segments(r, m->zone_id, m->version, collect, s, e);
+	if (rc == 0 && s->no_memory) /* to the reader an early end is no error */
+		rc = zr_fail(e, ZR_NOMEM, "no memory for the list of segments");
+	return rc;
 }
 
 static int

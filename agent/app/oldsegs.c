@@ -34,12 +34,11 @@ static int
 collect(void *arg, const struct segment_row *row)
 {
 	struct oldsegs *o = arg;
-	uint8_t *key;
+	bool room = o->n < o->cap || grow(o) == 0;
+	uint8_t *key = room ? zr_try_alloc(row->key_len + 1u) : NULL;
 
-	if (o->n == o->cap && grow(o) != 0)
-		return -1;
-	key = zr_try_alloc(row->key_len + 1u);
-	if (key == NULL)
+	o->no_memory = key == NULL;
+	if (o->no_memory)
 		return -1;
 	memcpy(key, row->key, row->key_len);
 	segref_from_row(&o->v[o->n], row);
@@ -51,14 +50,17 @@ collect(void *arg, const struct segment_row *row)
 int
 oldsegs_load(struct oldsegs *o, struct reader *r, int64_t zone, int64_t version, struct zr_err *e)
 {
+	int rc;
+
 	memset(o, 0, sizeof(*o));
 	if (version == 0)
 		return 0;
-	if (reader_segments(r, zone, version, collect, o, e) != 0) {
+	rc = reader_segments(r, zone, version, collect, o, e);
+	if (rc == 0 && o->no_memory) /* to the reader an early end is no error */
+		rc = zr_fail(e, ZR_NOMEM, "no memory for the list of segments");
+	if (rc != 0)
 		oldsegs_clear(o);
-		return -1;
-	}
-	return 0;
+	return rc;
 }
 
 void

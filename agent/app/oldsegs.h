@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/segref.h"
@@ -11,6 +13,7 @@
 struct oldsegs {
 	struct segref *v; /* keys owned */
 	size_t n, cap;
+	bool no_memory; /* while loading */
 };
 
 /* version 0: empty.  Memory: about 100 octets for each segment. */
