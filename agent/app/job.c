@@ -38,12 +38,17 @@ drop_conn(struct job *j, bool keep)
 }
 
 static void
-drop_load(struct job *j)
+drop_answer(struct job *j)
 {
 	xfrin_free(j->x);
+	j->x = NULL;
+}
+
+static void
+drop_load(struct job *j)
+{
 	fullload_free(j->full);
 	diffload_free(j->diff);
-	j->x = NULL;
 	j->full = NULL;
 	j->diff = NULL;
 }
@@ -59,6 +64,7 @@ report(struct job *j)
 
 	drop_conn(j, false);
 	drop_load(j);
+	drop_answer(j);
 	stager_clear(&j->stager);
 	table_del(w->jobs, &j->m->job, sizeof(j->m->job));
 	event_free(j->tick);
@@ -75,6 +81,8 @@ static void
 clean(struct job *j, enum job_phase next)
 {
 	drop_load(j);
+	if (next == JOB_ASK)
+		drop_answer(j); /* else the report tells how far it came, and which serial */
 	stager_abort(&j->stager);
 	j->phase = JOB_CLEAN;
 	j->next = next;
