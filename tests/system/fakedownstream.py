@@ -237,9 +237,12 @@ class Collector:
 class Connection:
     """A TCP connection on which several queries may be under way at once (matched by ID)."""
 
-    def __init__(self, to, timeout=30.0, source=None):
+    def __init__(self, to, timeout=30.0, source=None, window=None):
+        """window: octets the kernel takes for us; a small one makes a slow reader visible."""
         self.sock = socket.socket(family_of(to[0]), socket.SOCK_STREAM)
         self.sock.settimeout(timeout)
+        if window is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         if source is not None:
             self.sock.bind((source, 0))
         self.sock.connect(to)
@@ -275,6 +278,10 @@ class Connection:
                 if not c.done:
                     c.fail(str(e) or type(e).__name__)
         return [c.transfer for c in self.open.values()]
+
+    def widen(self):
+        """The end of a small window."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
 
     def shut_writing(self):
         """FIN after the queries (TC-15)."""

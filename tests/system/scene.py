@@ -39,10 +39,10 @@ def zone_text(serial=1, hosts=5, zone=ZONE, refresh=3600, retry=600, expire=6048
     return "\n".join(lines + list(more)) + "\n"
 
 
-def large_zone_text(serial=1, records=2000, size=1200, zone=ZONE, **how):
-    """About records * size octets, in names that a transfer sends in many messages."""
-    line = " ".join('"' + "x" * 200 + '"' for _ in range(size // 200))
-    return zone_text(serial, 0, zone, more=[f"big{i:05d}.{zone}. 300 IN TXT \"{i}\" {line}"
+def large_zone_text(serial=1, records=2000, size=1200, zone=ZONE, fill="x", **how):
+    """About records * size octets in many messages, in the order in which zones are stored."""
+    line = " ".join('"' + fill * 200 + '"' for _ in range(size // 200))
+    return zone_text(serial, 0, zone, more=[f"z{i:05d}.{zone}. 300 IN TXT \"{i}\" {line}"
                                             for i in range(records)], **how)
 
 
@@ -179,7 +179,7 @@ def check_db(path, running=False):
 
 def _check_zone(db, z, running):
     live = db.execute("SELECT s.*, c.data FROM segment AS s LEFT JOIN content AS c ON c.id = s.id"
-                      " WHERE s.zone = ? AND born <= ? AND (died IS NULL OR died > ?) ORDER BY s.key",
+                      " WHERE s.zone = ? AND s.born <= ? AND (s.died IS NULL OR s.died > ?) ORDER BY s.key",
                       (z["id"], z["version"], z["version"])).fetchall()
     assert len(live) == z["segments"], (len(live), dict(z))
     assert sum(s["rrs"] for s in live) == z["records"]
