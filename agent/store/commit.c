@@ -51,16 +51,15 @@ take_content(
 	unsigned all = UINT_MAX;
 	int rc;
 
-	if (stage_tally(s, o->zone_id, t, e) < 0)
-		return -1;
-	if (t->aborted) {
-		/* An attempt that was given up and is not yet gone: rare, so all at once. */
+	rc = stage_tally(s, o->zone_id, t, e);
+	if (rc > 0 && tidy_given_up(s, o->zone_id)) {
+		/* An earlier attempt is not yet gone: rare, so all at once. */
 		rc = sweep_staged(s, o->zone_id, t->version, &cursor, &all, e);
 		free(cursor.key);
-		if (rc < 0)
-			return -1;
 		memset(t, 0, sizeof(*t));
 	}
+	if (rc < 0)
+		return -1;
 	if (c->batch != NULL && stage_apply(s, o->zone_id, c->version, c->batch, t, e) < 0)
 		return -1;
 	add_tally(z, t);
@@ -247,10 +246,17 @@ static int
 same_content(struct store *s, struct store_order *o, const struct zone_base *z, struct zr_err *e)
 {
 	struct store_commit *c = &o->commit;
+	struct tally t;
 	struct q q;
+	int rc;
 
 	if (c->batch != NULL && c->batch->count > 0)
 		return zr_fail(e, ZR_INTERNAL, "commit without content brings some");
+	rc = stage_tally(s, o->zone_id, &t, e);
+	if (rc < 0)
+		return -1;
+	if (rc > 0) /* staged for nothing */
+		tidy_give_up(s, o->zone_id, t.version);
 	c->version = z->version;
 	q_open(&q, s->db, SQL_ZONE_CONFIRM);
 	q_int(&q, ":zone", o->zone_id);

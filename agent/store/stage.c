@@ -20,13 +20,12 @@ stage_tally(struct store *s, int64_t zone, struct tally *t, struct zr_err *e)
 	rc = q_step(&q, e);
 	if (rc > 0) {
 		t->version = q_col(&q, 0);
-		t->aborted = q_col(&q, 1) != 0;
-		t->segments = q_col(&q, 2);
-		t->records = q_col(&q, 3);
-		t->octets = q_col(&q, 4);
-		q_col_digest(&q, 5, t->digest);
-		t->journal_steps = q_col(&q, 6);
-		t->journal_octets = q_col(&q, 7);
+		t->segments = q_col(&q, 1);
+		t->records = q_col(&q, 2);
+		t->octets = q_col(&q, 3);
+		q_col_digest(&q, 4, t->digest);
+		t->journal_steps = q_col(&q, 5);
+		t->journal_octets = q_col(&q, 6);
 	}
 	q_close(&q);
 	return rc;
@@ -217,7 +216,7 @@ stage_run(struct store *s, struct store_order *o, struct zr_err *e)
 	if (o->stage.version != base.version + 1)
 		return zr_fail(e, ZR_INTERNAL, "version %lld staged for a zone at %lld",
 		    (long long)o->stage.version, (long long)base.version);
-	if (t.aborted) /* store.c holds orders back until that is gone */
+	if (tidy_given_up(s, o->zone_id)) /* store.c holds orders back until that is gone */
 		return zr_fail(e, ZR_INTERNAL, "zone %lld still has pieces of an aborted version",
 		    (long long)o->zone_id);
 	if (o->stage.batch == NULL)
@@ -227,16 +226,15 @@ stage_run(struct store *s, struct store_order *o, struct zr_err *e)
 	return put_tally(s, o->zone_id, &t, e);
 }
 
+/* Changes nothing in the database, so it cannot fail where it is needed most: on a full disk. */
 int
 stage_abort(struct store *s, struct store_order *o, struct zr_err *e)
 {
-	struct q q;
+	struct tally t;
+	int rc = stage_tally(s, o->zone_id, &t, e);
 
-	q_open(&q, s->db, SQL_STAGING_ABORT);
-	q_int(&q, ":zone", o->zone_id);
-	q_int(&q, ":version", o->stage.version);
-	if (q_run(&q, e) < 0)
-		return -1;
-	o->stage.found = sqlite3_changes(s->db->sql) > 0;
-	return 0;
+	o->stage.found = rc > 0 && t.version == o->stage.version;
+	if (o->stage.found)
+		tidy_give_up(s, o->zone_id, t.version);
+	return rc < 0 ? -1 : 0;
 }

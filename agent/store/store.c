@@ -70,22 +70,25 @@ sync_run(struct store *s, struct store_order *o, struct zr_err *e)
 	return 0; /* that its group is durable is all it wants */
 }
 
-static int (*const run_op[])(struct store *, struct store_order *, struct zr_err *) = {
-    [STORE_ADD_ZONE] = zones_add,
-    [STORE_REMOVE_ZONE] = zones_remove,
-    [STORE_MARK] = zones_mark,
-    [STORE_STAGE] = stage_run,
-    [STORE_COMMIT] = commit_run,
-    [STORE_ABORT] = stage_abort,
-    [STORE_TIMERS] = zones_timers,
-    [STORE_OUTBOX_ADD] = outbox_add,
-    [STORE_OUTBOX_SET] = outbox_set,
-    [STORE_PEER_SEEN] = peers_seen,
-    [STORE_LOG_TRANSFER] = peers_log,
-    [STORE_SWEEP] = sweep_run,
-    [STORE_SYNC] = sync_run,
+static const struct {
+	const char *name; /* in the log */
+	int (*run)(struct store *, struct store_order *, struct zr_err *);
+} ops[] = {
+    [STORE_ADD_ZONE] = {"add-zone", zones_add},
+    [STORE_REMOVE_ZONE] = {"remove-zone", zones_remove},
+    [STORE_MARK] = {"mark", zones_mark},
+    [STORE_STAGE] = {"stage", stage_run},
+    [STORE_COMMIT] = {"commit", commit_run},
+    [STORE_ABORT] = {"abort", stage_abort},
+    [STORE_TIMERS] = {"timers", zones_timers},
+    [STORE_OUTBOX_ADD] = {"outbox-add", outbox_add},
+    [STORE_OUTBOX_SET] = {"outbox-set", outbox_set},
+    [STORE_PEER_SEEN] = {"peer-seen", peers_seen},
+    [STORE_LOG_TRANSFER] = {"log-transfer", peers_log},
+    [STORE_SWEEP] = {"sweep", sweep_run},
+    [STORE_SYNC] = {"sync", sync_run},
 };
-_Static_assert(sizeof(run_op) / sizeof(run_op[0]) == STORE_SYNC + 1, "a function for every order");
+_Static_assert(sizeof(ops) / sizeof(ops[0]) == STORE_SYNC + 1, "every order");
 
 static bool
 is_durable(const struct store_order *o)
@@ -108,19 +111,17 @@ static int
 run_order(struct store *s, struct store_order *o)
 {
 	zr_err_clear(&o->err);
-	if (run_op[o->op](s, o, &o->err) == 0)
+	if (ops[o->op].run(s, o, &o->err) == 0)
 		return 0;
 	if (o->err.code == ZR_OK)
-		zr_fail(&o->err, ZR_INTERNAL, "order %d failed without a reason", (int)o->op);
+		zr_fail(&o->err, ZR_INTERNAL, "order %s failed without a reason", ops[o->op].name);
 	return -1;
 }
 
 /* It has been carried out, or has failed for good. */
 static void
-report(struct store *s, struct store_order *o)
+report(struct store_order *o)
 {
-	if (o->op == STORE_ABORT && o->err.code == ZR_OK && o->stage.found)
-		tidy_aborted(s, o->zone_id, o->stage.version);
 	if (o->op == STORE_ADD_ZONE && o->err.code != ZR_OK)
 		o->zone_id = 0;
 	if (o->reply == NULL) {
@@ -149,7 +150,7 @@ runnable(struct store *s, struct lane *l)
 {
 	struct mail **at = &l->head;
 
-	while (*at != NULL && l == &s->stage && tidy_blocks(s, order_of(*at)->zone_id))
+	while (*at != NULL && l == &s->stage && tidy_given_up(s, order_of(*at)->zone_id))
 		at = &(*at)->next;
 	return *at != NULL ? at : NULL;
 }
@@ -215,7 +216,7 @@ log_failure(struct store *s, const struct store_order *o)
 	    !log_limit_pass(&s->log_limit, clock_now().mono.us, &left_out))
 		return;
 	log_event(LOG_LVL_ERROR, "store-order-failed", LI("zone-id", o->zone_id),
-	    LU("order", o->op), LS("error", o->err.text), LU("suppressed", left_out));
+	    LS("order", ops[o->op].name), LS("error", o->err.text), LU("suppressed", left_out));
 }
 
 /* False when there was nothing to do. */
@@ -238,7 +239,7 @@ turn_lane(struct store *s, struct lane *l, const struct limits *limits)
 			if (o->err.code != ZR_OK)
 				log_failure(s, o);
 		}
-		report(s, o);
+		report(o);
 	}
 	return true;
 }
@@ -259,7 +260,7 @@ drop_staged(struct store *s, int64_t zone, int64_t version, const struct zr_err 
 		}
 		(void)lane_take(&s->stage, at);
 		o->err = *e;
-		report(s, o);
+		report(o);
 	}
 }
 
@@ -302,7 +303,7 @@ turn_chores(struct store *s)
 	bool busy = tidy_step(s, &failed, &e);
 
 	/* Their transfers must not wait until the disk has room again. */
-	if (failed != 0 && tidy_blocks(s, failed))
+	if (failed != 0 && tidy_given_up(s, failed))
 		drop_staged(s, failed, 0, &e);
 	if (!busy && s->quitting && s->stage.head != NULL && runnable(s, &s->stage) == NULL) {
 		zr_fail(&e, ZR_DB, "the store stops");

@@ -101,7 +101,6 @@ int zones_mark_set(struct store *s, int64_t zone, enum store_pending pending, st
 /* What a version under construction amounts to, against the version before. */
 struct tally {
 	int64_t version;
-	bool aborted;
 	int64_t segments, records, octets;
 	uint8_t digest[SEGMENT_DIGEST];
 	int64_t journal_steps, journal_octets;
@@ -133,8 +132,12 @@ int sweep_removed(struct store *s, int64_t zone, unsigned *budget, struct zr_err
 /* At open: everything staged is given up; what a crash or an earlier run left becomes chores. */
 int tidy_open(struct store *s, struct zr_err *e);
 void tidy_close(struct store *s);
-void tidy_aborted(struct store *s, int64_t zone, int64_t version); /* an ABORT was committed */
-bool tidy_blocks(const struct store *s, int64_t zone); /* STAGE of this zone must wait */
+/*
+ * What is staged for this zone is given up and will be removed.  Kept in memory only: after a
+ * crash it holds for everything staged.
+ */
+void tidy_give_up(struct store *s, int64_t zone, int64_t version);
+bool tidy_given_up(const struct store *s, int64_t zone); /* STAGE of this zone must wait */
 /* At most one small transaction; false when nothing is due.  *failed: zone whose chore failed, or
  * 0. */
 bool tidy_step(struct store *s, int64_t *failed, struct zr_err *e);

@@ -13,13 +13,13 @@
 #define RETRY_US (2 * ZR_US_PER_S)    /* after a failure, usually a full disk */
 #define PURGE_US (3600 * ZR_US_PER_S) /* between looks for zones removed long ago */
 
-enum chore_kind { CHORE_ABORTED, CHORE_DEAD, CHORE_REMOVED };
+enum chore_kind { CHORE_GIVEN_UP, CHORE_DEAD, CHORE_REMOVED };
 
 struct chore {
 	struct chore *next;
 	enum chore_kind kind;
 	int64_t zone;
-	int64_t version; /* ABORTED: which; DEAD: what to keep */
+	int64_t version; /* GIVEN_UP: which; DEAD: what to keep */
 	struct key_cursor cursor;
 };
 
@@ -68,21 +68,12 @@ note_rows(struct store *s, enum sql_id id, enum chore_kind kind, struct zr_err *
 	return rc;
 }
 
-/* Nothing is being read yet: whatever has died is dead for all. */
+/* Nothing is being read yet: whatever has died is dead for all.  Writes nothing. */
 int
 tidy_open(struct store *s, struct zr_err *e)
 {
-	struct q q;
-
 	s->chores_tail = &s->chores;
-	if (db_begin(s->db, false, e) < 0)
-		return -1;
-	q_open(&q, s->db, SQL_STAGING_ABORT_ALL);
-	if (q_run(&q, e) < 0 || db_commit(s->db, e) < 0) {
-		db_rollback(s->db);
-		return -1;
-	}
-	if (note_rows(s, SQL_STAGING_EACH, CHORE_ABORTED, e) < 0)
+	if (note_rows(s, SQL_STAGING_EACH, CHORE_GIVEN_UP, e) < 0)
 		return -1;
 	return note_rows(s, SQL_SWEEP_EACH, CHORE_DEAD, e);
 }
@@ -96,20 +87,23 @@ tidy_close(struct store *s)
 
 /* These go first: a transfer may wait for them. */
 void
-tidy_aborted(struct store *s, int64_t zone, int64_t version)
+tidy_give_up(struct store *s, int64_t zone, int64_t version)
 {
-	struct chore *rest = s->chores;
+	struct chore *c;
 
-	s->chores = chore_new(CHORE_ABORTED, zone, version);
-	s->chores->next = rest;
-	if (rest == NULL)
-		s->chores_tail = &s->chores->next;
+	if (tidy_given_up(s, zone))
+		return;
+	c = chore_new(CHORE_GIVEN_UP, zone, version);
+	c->next = s->chores;
+	if (s->chores == NULL)
+		s->chores_tail = &c->next;
+	s->chores = c;
 }
 
 bool
-tidy_blocks(const struct store *s, int64_t zone)
+tidy_given_up(const struct store *s, int64_t zone)
 {
-	for (const struct chore *c = s->chores; c != NULL && c->kind == CHORE_ABORTED; c = c->next)
+	for (const struct chore *c = s->chores; c != NULL && c->kind == CHORE_GIVEN_UP; c = c->next)
 		if (c->zone == zone)
 			return true;
 	return false;
@@ -117,14 +111,14 @@ tidy_blocks(const struct store *s, int64_t zone)
 
 /* A commit may have finished it already, and the version may be a living one now. */
 static int
-aborted_slice(struct store *s, struct chore *c, unsigned *budget, struct zr_err *e)
+given_up_slice(struct store *s, struct chore *c, unsigned *budget, struct zr_err *e)
 {
 	struct tally t;
 	int rc = stage_tally(s, c->zone, &t, e);
 
 	if (rc <= 0)
 		return rc;
-	if (!t.aborted || t.version != c->version)
+	if (t.version != c->version)
 		return 0;
 	return sweep_staged(s, c->zone, c->version, &c->cursor, budget, e);
 }
@@ -135,8 +129,8 @@ run_chore(struct store *s, struct chore *c, unsigned *budget, struct zr_err *e)
 	int rc;
 
 	switch (c->kind) {
-	case CHORE_ABORTED:
-		return aborted_slice(s, c, budget, e);
+	case CHORE_GIVEN_UP:
+		return given_up_slice(s, c, budget, e);
 	case CHORE_REMOVED:
 		return sweep_removed(s, c->zone, budget, e);
 	case CHORE_DEAD:

@@ -30,20 +30,14 @@ INSERT INTO journal (zone, version, step, part, chunk, id, from_serial, to_seria
 VALUES (:zone, :version, :step, :part, :chunk, :id, :from_serial, :to_serial, :rrs, :octets);
 
 -- name: staging_get
-SELECT version, aborted, segments, records, octets, digest, journal_steps, journal_octets
+SELECT version, segments, records, octets, digest, journal_steps, journal_octets
 FROM staging WHERE zone = :zone;
 
 -- name: staging_put
-INSERT OR REPLACE INTO staging (zone, version, aborted, segments, records, octets, digest,
+INSERT OR REPLACE INTO staging (zone, version, segments, records, octets, digest,
 	journal_steps, journal_octets)
-VALUES (:zone, :version, 0, :segments, :records, :octets, :digest, :journal_steps,
+VALUES (:zone, :version, :segments, :records, :octets, :digest, :journal_steps,
 	:journal_octets);
-
--- name: staging_abort
-UPDATE staging SET aborted = 1 WHERE zone = :zone AND version = :version AND aborted = 0;
-
--- name: staging_abort_all
-UPDATE staging SET aborted = 1;
 
 -- name: staging_each
 SELECT zone, version FROM staging;

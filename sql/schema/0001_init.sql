@@ -84,12 +84,11 @@ CREATE TABLE content (
 ) STRICT;
 
 -- One row for each version under construction, written with its first piece and removed by its
--- commit: after a crash these tell what to clean, without a search.  The sums are those of the pieces,
+-- commit or with its last piece: after a crash these tell what to clean, without a search.  The sums are those of the pieces,
 -- compared with what the commit says.
 CREATE TABLE staging (
 	zone INTEGER PRIMARY KEY,
 	version INTEGER NOT NULL,
-	aborted INTEGER NOT NULL,                   -- 1: pieces are being removed
 	segments INTEGER NOT NULL,
 	records INTEGER NOT NULL,
 	octets INTEGER NOT NULL,

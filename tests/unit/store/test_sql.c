@@ -63,7 +63,6 @@ may_scan(int id)
 	case SQL_ZONE_EACH:
 	case SQL_OUTBOX_EACH:
 	case SQL_STAGING_EACH:
-	case SQL_STAGING_ABORT_ALL:
 	case SQL_SWEEP_EACH:
 		return true;
 	default:

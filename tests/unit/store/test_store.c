@@ -348,6 +348,55 @@ test_commit_after_abort(void **state)
 	assert_string_equal(fx_list(b, w.zone, 2), "1:1 2:1 10:8 ");
 }
 
+/* Two commits before the store had time for the remains: they are removed once. */
+static void
+test_two_commits_after_abort(void **state)
+{
+	struct fx *b = *state;
+	struct store_conf conf = {.path = b->path};
+	struct zr_err e = {0};
+	struct journal_pos pos;
+	struct store_order *o;
+	struct version v, w;
+	uint64_t octets;
+
+	fx_zone(b, "a");
+	fx_load(b, "a", 1, "1 2");
+	fx_version(b, &v, "a", 2);
+	fx_put(&v, 10, 7, 100);
+	fx_step(&v, 0, 1, 2, 1);
+	fx_ok(b, fx_stage(&v));
+	stage_batch_free(v.batch);
+	fx_version(b, &w, "a", 2);
+	/* Not started: all three are one group. */
+	reader_close(b->r);
+	store_stop(b->s);
+	b->r = NULL;
+	assert_int_equal(store_open(&b->s, &conf, &e), 0);
+	fx_post(b, abort_order(&v));
+	for (uint32_t i = 1; i <= 2; i++) {
+		fx_put(&w, 10 + i, 8, 100);
+		fx_step(&w, 0, i, i + 1, 1);
+		fx_post(b, fx_commit(&w));
+		w.version++;
+		w.serial++;
+		w.batch = stage_batch_new();
+	}
+	stage_batch_free(w.batch);
+	assert_int_equal(store_start(b->s, &e), 0);
+	assert_int_equal(reader_open(&b->r, b->path, &e), 0);
+	for (int i = 0; i < 3; i++) {
+		o = fx_wait(b);
+		assert_int_equal(o->err.code, ZR_OK);
+		store_order_free(o);
+	}
+	fx_tidied(b);
+	fx_ok(b, store_order_new(STORE_SYNC, 0));
+	assert_string_equal(fx_list(b, w.zone, 3), "1:1 2:1 11:8 12:8 ");
+	assert_int_equal(reader_journal_find(b->r, w.zone, 1, 3, &pos, &octets, &e), 1);
+	assert_int_equal(octets, 400);
+}
+
 /* STAGE orders still waiting when their ABORT comes do not come back to life. */
 static void
 test_abort_overtakes_stage(void **state)
@@ -487,6 +536,7 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_abort_forgets),
     FX_TEST(test_stage_after_abort),
     FX_TEST(test_commit_after_abort),
+    FX_TEST(test_two_commits_after_abort),
     FX_TEST(test_abort_overtakes_stage),
     FX_TEST(test_commit_checks_version_and_sums),
     FX_TEST(test_lost_piece_is_noticed),

@@ -123,7 +123,7 @@ void
 fx_tidied(struct fx *b)
 {
 	for (int i = 0; i < 5000; i++) {
-		if (fx_sql(b, "SELECT count(*) FROM staging WHERE aborted = 1") == 0)
+		if (fx_sql(b, "SELECT count(*) FROM staging") == 0)
 			return;
 		usleep(2000);
 	}
