@@ -20,7 +20,7 @@ struct probe {
 	uint32_t attempt;
 	struct primary *primary;
 	unsigned address;
-	const struct zr_addr *source;
+	struct zr_addr source; /* a copy: the configuration may go while we wait */
 	uint16_t id;
 	bool plain;
 	unsigned tries, mismatches;
@@ -169,8 +169,8 @@ send_tcp(struct probe *p)
 	int64_t timeout = a->cfg->server.soa_timeout_us;
 
 	make_query(p, &b, true);
-	p->job = job_query(
-	    a, &p->primary->address[p->address].addr, p->source, b.data, b.len, timeout, on_tcp, p);
+	p->job = job_query(a, &p->primary->address[p->address].addr, &p->source, b.data, b.len,
+	    timeout, on_tcp, p);
 	buf_clear(&b);
 }
 
@@ -262,7 +262,7 @@ send_udp(struct probe *p)
 	struct zr_err e = {0};
 
 	make_query(p, &b, false);
-	p->query = udpq_send(a->udpq, &p->primary->address[p->address].addr, p->source, b.data,
+	p->query = udpq_send(a->udpq, &p->primary->address[p->address].addr, &p->source, b.data,
 	    b.len, a->cfg->server.soa_timeout_us, on_udp, p, &e);
 	buf_clear(&b);
 	if (p->query == NULL)
@@ -275,6 +275,7 @@ probe_start(struct entry *en, const struct zone_order *o)
 	struct agent *a = en->agent;
 	struct probe *p = zr_xcalloc(1, sizeof(*p));
 	const struct config_primary *c;
+	const struct zr_addr *source;
 
 	probe_cancel(en);
 	p->entry = en;
@@ -283,7 +284,9 @@ probe_start(struct entry *en, const struct zone_order *o)
 	p->address = o->probe.address;
 	p->started = a->now.mono;
 	c = conf_of(p);
-	p->source = source_for(&p->primary->address[p->address].addr, &c->source4, &c->source6);
+	source = source_for(&p->primary->address[p->address].addr, &c->source4, &c->source6);
+	if (source != NULL)
+		p->source = *source;
 	en->probe = p;
 	a->stats.checks++;
 	if (c->soa_tcp)
