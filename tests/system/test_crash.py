@@ -223,9 +223,10 @@ class Follower(FakeDownstream):
     def handle(self, wire, reply, transport, source, conn):
         m = dns.message.from_wire(wire)
         zone = m.question[0].name.to_text(omit_final_dot=True)
-        if not self.answer.silence:
-            with self.history.lock:
-                self.history.told[zone].add(m.answer[0][0].serial)
+        if self.answer.silence:
+            return      # as if it were not there
+        with self.history.lock:
+            self.history.told[zone].add(m.answer[0][0].serial)
         super().handle(wire, reply, transport, source, conn)
         with self.lock:
             self.wanted[zone] = True
