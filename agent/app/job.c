@@ -27,6 +27,15 @@
 
 static void proceed(struct job *j);
 
+/* proceed() in the next turn of the loop.  event_active() would keep the loop from its sockets. */
+static void
+kick(struct job *j)
+{
+	static const struct timeval now = {0, 0};
+
+	event_add(j->kick, &now);
+}
+
 /* ---- the report ---- */
 
 static void
@@ -105,7 +114,7 @@ end(struct job *j, enum job_outcome outcome, bool keep)
 	j->outcome = outcome;
 	drop_conn(j, keep);
 	j->phase = JOB_REPORT;
-	event_active(j->kick, EV_TIMEOUT, 0);
+	kick(j);
 }
 
 static void
@@ -150,7 +159,7 @@ load(struct job *j)
 	st = j->diff != NULL ? diffload_step(j->diff, &e) : fullload_step(j->full, &e);
 	switch (st) {
 	case LOAD_MORE:
-		event_active(j->kick, EV_TIMEOUT, 0);
+		kick(j);
 		return;
 	case LOAD_WAIT:
 		j->phase = JOB_LOAD_WAIT;
@@ -190,13 +199,18 @@ proceed(struct job *j)
 		loaded(j);
 		return;
 	case JOB_CLEAN:
+		if (j->stager.posted) { /* the store could not throw it away */
+			j->outcome = JOB_FAILED;
+			j->err = j->stager.err;
+			j->next = JOB_REPORT;
+		}
 		/* What the store said about things thrown away no longer matters. */
 		j->stager.err.code = ZR_OK;
 		j->phase = j->next;
 		if (j->phase == JOB_ASK)
 			ask(j);
 		else
-			event_active(j->kick, EV_TIMEOUT, 0);
+			kick(j);
 		return;
 	case JOB_REPORT:
 		report(j);
@@ -214,12 +228,23 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 	proceed(arg);
 }
 
+/* Content still goes to the store: when it refuses a piece, the rest need not come. */
+static bool
+loading(const struct job *j)
+{
+	return j->phase == JOB_ASK || j->phase == JOB_LOAD || j->phase == JOB_LOAD_WAIT;
+}
+
 void
 job_store_done(struct store_order *o)
 {
 	struct job *j = o->owner;
 
 	stager_returned(&j->stager, o);
+	if (j->stager.err.code != ZR_OK && loading(j)) {
+		fail(j, &j->stager.err);
+		return;
+	}
 	if (j->phase == JOB_ASK) {
 		if (!stager_full(&j->stager) && j->pc != NULL)
 			conn_resume(pconn_conn(j->pc));
@@ -237,6 +262,16 @@ edns_unknown(uint16_t rcode)
 	return rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP || rcode == RCODE_BADVERS;
 }
 
+/* KA-03: a server that closes as soon as we would is not asked again on this connection. */
+static bool
+may_keep(const struct job *j)
+{
+	const struct xfrin_stats *st = xfrin_stats(j->x);
+
+	return xfrin_clean(j->x) &&
+	       !(st->keepalive_valid && st->keepalive * 100 * ZR_US_PER_MS <= PCONN_KEEP_US);
+}
+
 static void
 act(struct job *j, enum xfrin_step step, const struct zr_err *e)
 {
@@ -246,16 +281,16 @@ act(struct job *j, enum xfrin_step step, const struct zr_err *e)
 			conn_pause(pconn_conn(j->pc));
 		return;
 	case XFRIN_DONE:
-		drop_conn(j, xfrin_clean(j->x));
+		drop_conn(j, may_keep(j));
 		j->phase = JOB_LOAD;
 		load(j);
 		return;
 	case XFRIN_CURRENT:
-		end(j, JOB_CURRENT, xfrin_clean(j->x));
+		end(j, JOB_CURRENT, may_keep(j));
 		return;
 	case XFRIN_TRY_TCP: /* not on TCP */
 	case XFRIN_TRY_AXFR:
-		if (!xfrin_clean(j->x))
+		if (!may_keep(j))
 			drop_conn(j, false);
 		fall_back(j, e);
 		return;
@@ -265,7 +300,7 @@ act(struct job *j, enum xfrin_step step, const struct zr_err *e)
 	/* A server that chokes on EDNS gets the same question without. */
 	if (edns_unknown(xfrin_stats(j->x)->rcode) && j->m->edns && !j->plain) {
 		j->plain = true;
-		if (!xfrin_clean(j->x))
+		if (!may_keep(j))
 			drop_conn(j, false);
 		clean(j, JOB_ASK);
 		return;
@@ -292,7 +327,8 @@ on_message(void *arg, const uint8_t *p, size_t len)
 
 	if (j->phase != JOB_ASK)
 		return;
-	if (len < MSG_HEADER || get_u16(p) != j->qid || (get_u16(p + 2) & FLAG_QR) == 0) {
+	if (!j->waiting || len < MSG_HEADER || get_u16(p) != j->qid ||
+	    (get_u16(p + 2) & FLAG_QR) == 0) {
 		if (++j->strays > STRAY_MAX) {
 			struct zr_err e;
 
@@ -378,6 +414,7 @@ on_ready(void *arg)
 	j->connected = true;
 	j->reused = pconn_reused(j->pc) && !j->asked;
 	j->asked = true;
+	j->waiting = true;
 	j->heard = false;
 	conn_resume(pconn_conn(j->pc));
 	j->last_us = clock_now().mono.us;
@@ -420,6 +457,8 @@ ask(struct job *j)
 
 	j->phase = JOB_ASK;
 	j->last_us = clock_now().mono.us;
+	j->waiting = false; /* what comes before the query has left answers nothing */
+	j->heard = false;
 	if (j->pc != NULL) {
 		on_ready(j);
 		return;
@@ -429,6 +468,8 @@ ask(struct job *j)
 	    pconn_get(j->w, &m->dest, &m->source, m->connect_timeout_us, j->fresh, &user, j, &e);
 	if (j->pc == NULL)
 		fail(j, &e);
+	else
+		j->reused = pconn_reused(j->pc); /* it may die before it is ready */
 }
 
 /* ---- clock ---- */
@@ -477,8 +518,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	progress(j);
 	if (j->phase != JOB_ASK)
 		return;
-	if (stager_full(&j->stager))
-		j->last_us = now; /* it is the store that lets the primary wait */
+	if (stager_full(&j->stager)) /* it is the store that lets the primary wait */
+		j->last_us = j->window_us = now;
 	if (now - j->started.mono.us > j->m->total_timeout_us)
 		zr_fail(&e, ZR_TIMEOUT, "not finished after %lld s",
 		    (long long)(j->m->total_timeout_us / ZR_US_PER_S));

@@ -24,7 +24,8 @@ struct job {
 	bool fresh;	      /* no idle connection */
 	bool reused;	      /* the query went out on a connection that had been idle */
 	bool asked;	      /* something was asked on this connection */
-	bool heard;	      /* a message came for the present query */
+	bool waiting;	      /* the present query is out */
+	bool heard;	      /* a message came for it */
 	bool connected;
 	uint16_t qid;
 	unsigned strays;

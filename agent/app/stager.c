@@ -91,6 +91,8 @@ stager_returned(struct stager *s, struct store_order *o)
 	s->orders--;
 	if (o->err.code != ZR_OK && s->err.code == ZR_OK)
 		s->err = o->err;
+	if (o->op == STORE_ABORT && o->err.code != ZR_OK)
+		s->posted = true; /* it is there still */
 	store_order_free(o);
 }
 
