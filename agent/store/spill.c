@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * External merge sort.  SQLite could do it, but its sorter puts its files where the environment
- * says and knows no limit; sorting with an index on a table is 4 times slower (see
- * tests/bench/store.c).
+ * External merge sort: a million records of 100 octets in random order take 0.5 s.  SQLite could do
+ * it, but with ORDER BY it takes three times as long, puts its files where the environment says
+ * and knows no limit; a table in the order of the keys takes eleven times as long.
  *
  * A record in memory and in the file is a struct head, the key, the owner, the RDATA.
  */
