@@ -2,9 +2,10 @@
 /*
  * The store: SQLite behind one thread, which is the only writer.
  *
- * Life: store_open() opens, migrates and repairs (sweeps what a crash left) in the calling
- * thread; store_each_zone() and store_each_outbox() read what the main loop needs; store_start()
- * starts the thread; from then on only store_post() until store_stop().
+ * Life: store_open() locks, opens and migrates in the calling thread, and only notes what a crash
+ * left; store_each_zone() and store_each_outbox() read what the main loop needs; store_start()
+ * starts the thread (and a helper that writes the WAL back); from then on only store_post() until
+ * store_stop().
  *
  * An order is one heap object.  Posting hands it over; when it has been carried out and its
  * transaction has committed, it is posted back to order->reply (mail.type STORE_DONE) with err
@@ -17,7 +18,8 @@
  * fsynced before anything of it is reported; others are not (WAL, synchronous=NORMAL).
  *
  * When a group fails its orders are tried one by one; what fails then carries the reason in
- * err (ZR_DB) and has changed nothing.
+ * err and has changed nothing: ZR_DB (disk full, ...: the same order may work later), ZR_NOTFOUND
+ * (the zone is removed), ZR_INTERNAL (the order makes no sense), ZR_NOMEM.
  */
 #pragma once
 
@@ -134,9 +136,8 @@ enum store_op {
 	 * newer absorbs older under a new id, AXFR absorbs SOA.
 	 */
 	STORE_OUTBOX_ADD,
-	STORE_OUTBOX_SET,   /* notify: tries and next time of one row, or its end; absorbed: nothing
-			     */
-	STORE_PEER_SEEN,    /* peer: what a primary or downstream was seen to hold or do */
+	STORE_OUTBOX_SET, /* notify: tries and next time of one row, or its end; no row: nothing */
+	STORE_PEER_SEEN,  /* peer: what a primary or downstream was seen to hold or do */
 	STORE_LOG_TRANSFER, /* log: a transfer out, or one that failed */
 	STORE_SWEEP,	    /* sweep: remove dead segments and old journal of one zone */
 	STORE_SYNC	    /* nothing; durable; comes back when all before it is on disk */
@@ -206,8 +207,7 @@ enum peer_event {
 	PEER_DOWNSTREAM_SENT,	/* NOTIFY left */
 	PEER_DOWNSTREAM_ACKED,	/* NOTIFY answered NOERROR */
 	PEER_DOWNSTREAM_FAILED, /* NOTIFY refused or given up: text */
-	PEER_DOWNSTREAM_FETCHED /* it transferred this serial and version, or asked and is current
-				 */
+	PEER_DOWNSTREAM_FETCHED /* it transferred this serial and version, or has them already */
 };
 
 struct store_peer {
@@ -233,8 +233,8 @@ struct store_order {
 	union {
 		struct {
 			uint8_t name[255];
-			struct store_zone
-			    *zone; /* result when the row existed; freed with the order */
+			/* result when the row existed; freed with the order */
+			struct store_zone *zone;
 		} add;
 		struct {
 			enum store_pending pending;
@@ -259,8 +259,7 @@ struct store_order {
 		struct store_log log;
 		struct {
 			/* Oldest version a transfer out still reads; for an IXFR that of its first
-			 * chunk.  Segments that died up to it and void steps before it are removed.
-			 */
+			 * chunk.  Segments that died up to it and void steps before it go. */
 			int64_t keep_version;
 			bool more; /* result: there is more to sweep */
 		} sweep;
