@@ -359,7 +359,8 @@ on_closed(void *arg, const struct zr_err *why)
 	j->pc = NULL;
 	if (j->phase != JOB_ASK)
 		return;
-	if (reused && !j->heard) { /* it had died while nobody used it (TC-09) */
+	/* It died while nobody used it, or the answer before was the last one there (TC-09). */
+	if (reused && !j->heard) {
 		j->fresh = true;
 		clean(j, JOB_ASK);
 		return;
@@ -412,7 +413,7 @@ on_ready(void *arg)
 	bool sent;
 
 	j->connected = true;
-	j->reused = pconn_reused(j->pc) && !j->asked;
+	j->reused = pconn_reused(j->pc) || j->asked;
 	j->asked = true;
 	j->waiting = true;
 	j->heard = false;

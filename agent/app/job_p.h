@@ -22,7 +22,7 @@ struct job {
 	enum xfrin_kind kind; /* being asked for */
 	bool plain;	      /* without EDNS */
 	bool fresh;	      /* no idle connection */
-	bool reused;	      /* the query went out on a connection that had been idle */
+	bool reused;	      /* the connection had served another query before this one */
 	bool asked;	      /* something was asked on this connection */
 	bool waiting;	      /* the present query is out */
 	bool heard;	      /* a message came for it */
