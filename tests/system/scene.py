@@ -18,11 +18,12 @@ import dns.message
 import dns.name
 import dns.opcode
 import dns.rdatatype
+from dns.rdtypes.ANY.TXT import TXT
 
 import fakedownstream
 from fakedownstream import FakeDownstream
 from fakeprimary import FakePrimary
-from fakewire import notify_query, send_notify
+from fakewire import IN, Record, notify_query, records_of, send_notify
 from lab import SLOW, free_port, wait_for
 from relay import Relay
 
@@ -39,15 +40,18 @@ def zone_text(serial=1, hosts=5, zone=ZONE, refresh=3600, retry=600, expire=6048
     return "\n".join(lines + list(more)) + "\n"
 
 
-def large_zone_text(serial=1, records=2000, size=1200, zone=ZONE, fill="x", **how):
-    """About records * size octets in many messages, in the order in which zones are stored."""
-    line = " ".join('"' + fill * 200 + '"' for _ in range(size // 200))
-    return zone_text(serial, 0, zone, more=[f"z{i:05d}.{zone}. 300 IN TXT \"{i}\" {line}"
-                                            for i in range(records)], **how)
+def large_zone(serial=1, records=2000, size=1200, zone=ZONE, fill="x", **how):
+    """About records * size octets, as Records in the order in which zones are stored."""
+    out = records_of(zone_text(serial, 0, zone, **how), zone)
+    strings = tuple(fill.encode() * 200 for _ in range(size // 200))
+    for i in range(records):
+        rdata = TXT(IN, dns.rdatatype.TXT, (str(i).encode(),) + strings)
+        out.append(Record(dns.name.from_text(f"z{i:05d}.{zone}."), 300, rdata))
+    return out
 
 
 class Scene:
-    """What most tests need.  zones: name -> text, or None for a zone the primary does not have."""
+    """What most tests need.  zones: name -> text or Records, or None for one that the primary does not have."""
 
     def __init__(self, lab, zones=None, primary=None, downstream=None, server=None, template=None,
                  env=None, start=True, more_primaries=None, more_downstreams=None, zone_conf=None,
@@ -161,6 +165,8 @@ def check_db(path, running=False):
     db = sqlite3.connect(path, timeout=30)
     try:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'zone'").fetchone():
+            return {}       # ended before there was anything
         db.row_factory = sqlite3.Row
         zones = db.execute("SELECT * FROM zone WHERE name IS NOT NULL").fetchall()
         names = collections.Counter(bytes(z["name"]) for z in zones)

@@ -13,6 +13,8 @@ import socket
 import threading
 import time
 
+import dns.message
+import dns.name
 import dns.rdatatype
 
 import fakedownstream
@@ -21,7 +23,7 @@ from fakeprimary import FakePrimary
 from fakewire import record
 from lab import CTL, DAEMON, SLOW, Process, free_port, wait_for
 from relay import Relay
-from scene import (DOWNSTREAM, PRIMARY, ZONE, Scene, check_db, copy_db, large_zone_text, look, zone_text)
+from scene import (DOWNSTREAM, PRIMARY, ZONE, Scene, check_db, copy_db, large_zone, look, zone_text)
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "200" if SLOW <= 1 else "30"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.SystemRandom().getrandbits(32)
@@ -67,7 +69,7 @@ def staged(s):
 
 def test_killed_during_the_transfer(lab):
     """The same with the transfer under way: IXFR, then AXFR, then a whole zone in many pieces."""
-    s = Scene(lab, {ZONE: large_zone_text(records=700, size=1000)})
+    s = Scene(lab, {ZONE: large_zone(records=700, size=1000)})
     s.settle()
     for serial, kind, how in ((2, "IXFR", {"silence": True}), (3, "AXFR", {"soa_alone_first": True,
                                                                            "silence_after": 1}),
@@ -76,7 +78,7 @@ def test_killed_during_the_transfer(lab):
         s.primary.once(kind, **how)
         if kind == "AXFR":
             s.primary.once("IXFR", rcode="NOTIMP")
-        s.primary.replace(ZONE, large_zone_text(serial, 700, 1000, fill="xyzab"[serial]))
+        s.primary.replace(ZONE, large_zone(serial, 700, 1000, fill="xyzab"[serial]))
         assert s.notify().rcode == "NOERROR"
         s.primary.wait_count(kind, 1)
         if serial == 4:
@@ -281,7 +283,7 @@ class Campaign:
         self.primary = lab.add(FakePrimary(PRIMARY, free_port()).start())
         self.primary.add_zone("small.test", zone_text(zone="small.test", hosts=20,
                                                       more=[f"t{i} 300 TXT \"{i}\"" for i in range(30)]))
-        self.primary.add_zone("large.test", large_zone_text(records=450, size=1000, zone="large.test"))
+        self.primary.add_zone("large.test", large_zone(records=450, size=1000, zone="large.test"))
         for z in self.ZONES:
             self.history.note(z, self.primary.zone(z).content)
         self.down = lab.add(Follower(DOWNSTREAM, free_port(), self.history, self.at).start().begin())
@@ -381,11 +383,11 @@ def test_campaign(lab):
 
 def test_sigterm_during_transfers(lab):
     """It ends within seconds while a primary stalls, and while a downstream does not read; then all goes on."""
-    s = Scene(lab, {ZONE: large_zone_text(records=2500), "other.test": zone_text(zone="other.test")})
+    s = Scene(lab, {ZONE: large_zone(records=2500), "other.test": zone_text(zone="other.test")})
     s.settle()
     s.primary.once("IXFR", rcode="NOTIMP")
     s.primary.once("AXFR", silence_after=40)
-    s.primary.replace(ZONE, large_zone_text(2, 2500, fill="y"))
+    s.primary.replace(ZONE, large_zone(2, 2500, fill="y"))
     assert s.notify().rcode == "NOERROR"
     staged(s)
     with fakedownstream.Connection(s.at, window=4096) as c:
