@@ -16,12 +16,17 @@
 #define NOTIFY_SOCKETS 512
 /* Lines about strangers: a burst, then one a second. */
 #define STRANGER_BURST 20
+/* Complaints about zones: when a primary of 100,000 is dead, not one for each. */
+#define ZONE_LOG_BURST 500
+#define ZONE_LOG_US (50 * ZR_US_PER_MS)
 /* Sources of queries remembered. */
 #define QUERY_SOURCES 4096
 /* Timers handled in one turn, so that a storm of deadlines does not keep mail waiting. */
 #define TIMERS_PER_TURN 1000
 /* Zones granted or denied in one turn: a dead primary may have 100,000 waiting. */
 #define GRANTS_PER_TURN 1000
+/* For event_add(); event_active() would keep libevent from looking at the sockets before. */
+static const struct timeval next_turn = {0, 0};
 
 void
 agent_touch(struct agent *a)
@@ -102,8 +107,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		n = heap_pop_due(&a->timers, a->now.mono.us);
 		if (n == NULL)
 			break;
-		route_event(
-		    entry_of(ZR_CONTAINER(n, struct zone, timer)), ZONE_EV_TIMER, NULL, NULL);
+		zones_timer(entry_of(ZR_CONTAINER(n, struct zone, timer)));
 	}
 	agent_schedule(a);
 }
@@ -128,7 +132,7 @@ grant(struct agent *a)
 		    v == SCHED_GRANT ? ZONE_EV_GRANT : ZONE_EV_DENIED, NULL, NULL);
 	}
 	if (taken == GRANTS_PER_TURN) { /* the rest in the next turn, after mail and sockets */
-		event_active(a->sched_event, EV_TIMEOUT, 0);
+		event_add(a->sched_event, &next_turn);
 		return;
 	}
 	if (again.us == 0) {
@@ -162,69 +166,6 @@ on_sched(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	agent_touch(a);
 	agent_schedule(a);
-}
-
-/* ---- mail ---- */
-
-static void
-handle(struct agent *a, struct mail *m)
-{
-	switch (m->type) {
-	case STORE_DONE:
-		route_store(a, ZR_CONTAINER(m, struct store_order, mail));
-		return;
-	case MAIL_JOB_DONE:
-		job_done(a, (struct job_done_mail *)(void *)m);
-		return;
-	case MAIL_JOB_PROGRESS:
-		fetch_progress(a, (struct job_progress_mail *)(void *)m);
-		break;
-	case MAIL_REQUEST:
-		answer_tcp(a, (struct bytes_mail *)(void *)m);
-		break;
-	case MAIL_STREAM_DONE:
-		serve_stream_done(a, (struct stream_done_mail *)(void *)m);
-		break;
-	case MAIL_CLIENT_GONE:
-		clients_gone(a, (struct accept_mail *)(void *)m);
-		break;
-	case MAIL_STOPPED:
-		a->stopped_workers++;
-		break;
-	default:
-		break;
-	}
-	mail_free(m);
-}
-
-static void
-tell_ready(struct agent *a)
-{
-	if (a->ready_told || a->adding > 0)
-		return;
-	a->ready_told = true;
-	log_event(LOG_LVL_INFO, "ready", LU("zones", table_count(a->zones)),
-	    LI("duration_us", a->now.mono.us - a->started.mono.us));
-	ready_tell("READY=1");
-}
-
-static void
-on_mail(evutil_socket_t fd, short what, void *arg)
-{
-	struct agent *a = arg;
-	struct mail *m = mbox_take(a->in), *next;
-
-	(void)fd;
-	(void)what;
-	agent_touch(a);
-	for (; m != NULL; m = next) {
-		next = m->next;
-		m->next = NULL;
-		handle(a, m);
-	}
-	tell_ready(a);
-	agent_schedule(a);
-	agent_maybe_quit(a);
 }
 
 /* ---- signals ---- */
@@ -312,10 +253,12 @@ open_tables(struct agent *a)
 	a->names = table_new();
 	heap_init(&a->timers);
 	heap_init(&a->owed_timers);
+	a->asking_end = &a->asking;
 	sched_init(&a->sched, none);
 	a->notifyin = notifyin_new(&nc, &nz);
 	a->query_limit = limiter_new(slow, QUERY_SOURCES);
 	a->stranger_log = (struct log_limit){.interval_us = ZR_US_PER_S, .burst = STRANGER_BURST};
+	a->zone_log = (struct log_limit){.interval_us = ZONE_LOG_US, .burst = ZONE_LOG_BURST};
 	rng_seed(&a->rng, (uint64_t)rand_secure32() << 32 | rand_secure32());
 }
 
@@ -328,11 +271,13 @@ open_loop(struct agent *a, struct zr_err *e)
 	a->base = event_base_new();
 	if (a->base == NULL)
 		return zr_fail(e, ZR_IO, "cannot make an event loop");
-	a->mail_event = event_new(a->base, mbox_fd(a->in), EV_READ | EV_PERSIST, on_mail, a);
+	a->mail_event = event_new(a->base, mbox_fd(a->in), EV_READ | EV_PERSIST, inbox_event, a);
+	a->more_event = event_new(a->base, -1, 0, inbox_event, a);
 	a->timer_event = event_new(a->base, -1, 0, on_timer, a);
 	a->sched_event = event_new(a->base, -1, 0, on_sched, a);
 	event_add(a->mail_event, NULL);
-	a->udpq = udpq_new(a->base, queries < QUERY_SOCKETS ? queries : QUERY_SOCKETS);
+	a->query_sockets = queries < QUERY_SOCKETS ? queries : QUERY_SOCKETS;
+	a->udpq = udpq_new(a->base, a->query_sockets);
 	a->notifyq = udpq_new(a->base, notifies < NOTIFY_SOCKETS ? notifies : NOTIFY_SOCKETS);
 	open_signals(a);
 	return 0;
@@ -374,7 +319,7 @@ load_zone(void *arg, const struct store_zone *row)
 		return 0;
 	}
 	en = entry_new(a, cz->name, policy_for(a, cz->policy));
-	entry_start(en, row, false);
+	entry_start(en, row);
 	return 0;
 }
 
@@ -468,7 +413,7 @@ agent_run(struct agent *a)
 	int patience = 40; /* a client that does not read must not keep us */
 
 	agent_touch(a);
-	tell_ready(a);
+	inbox_tell_ready(a);
 	agent_schedule(a);
 	event_base_dispatch(a->base);
 	/* `stop` over the control socket is answered before the socket goes. */
@@ -476,20 +421,6 @@ agent_run(struct agent *a)
 		event_base_loopexit(a->base, &soon);
 		event_base_dispatch(a->base);
 	}
-}
-
-static void
-free_mail(struct agent *a)
-{
-	struct mail *m, *next;
-
-	if (a->in == NULL)
-		return;
-	for (m = mbox_take(a->in); m != NULL; m = next) {
-		next = m->next;
-		mail_free(m);
-	}
-	mbox_free(a->in);
 }
 
 static void
@@ -527,6 +458,8 @@ free_loop(struct agent *a)
 			event_free(a->signals[i]);
 	if (a->mail_event != NULL)
 		event_free(a->mail_event);
+	if (a->more_event != NULL)
+		event_free(a->more_event);
 	if (a->timer_event != NULL)
 		event_free(a->timer_event);
 	if (a->sched_event != NULL)
@@ -563,7 +496,7 @@ agent_free(struct agent *a)
 		store_stop(a->store);
 	a->store = NULL;
 	free_tables(a);
-	free_mail(a);
+	inbox_free(a);
 	a->lingering = 0;
 	reload_sweep(a);
 	policy_clear(a);

@@ -60,6 +60,7 @@ struct stream {
 	struct entry *entry;
 	struct stream *next; /* of the entry */
 	int64_t version;
+	int64_t oldest; /* whose rows it may read */
 	uint32_t serial;
 	bool has_from;
 	uint32_t from_serial;
@@ -81,9 +82,9 @@ struct owed {
 	const char *downstream; /* interned name */
 	struct zr_addr target, source;
 	bool hint, late; /* late: owed from before a start */
-	bool sent_logged;
 	struct udpq_query *query;
-	uint64_t job; /* over TCP */
+	struct owed *asking, **asking_link; /* while there is one: others that wait */
+	uint64_t job;			    /* over TCP */
 	struct zr_mono sent;
 };
 
@@ -129,7 +130,7 @@ struct entry {
 	struct zr_wall job_started;
 	bool committing;
 	uint32_t commit_attempt;
-	struct waiter *waiters;
+	struct waiter *waiters, **waiters_end; /* in the order of their marks */
 	struct stream *streams;
 	struct owed *owed;
 	char *error;		  /* text of the last failure, for live status; NULL = none */
@@ -166,7 +167,8 @@ struct agent {
 	struct event_base *base;
 	struct event *signals[4];
 	struct mbox *in;
-	struct event *mail_event, *timer_event, *sched_event;
+	struct mail *mail; /* taken from `in`, for the next turn */
+	struct event *mail_event, *more_event, *timer_event, *sched_event;
 	struct store *store;
 	struct reader *reader;
 	struct worker **workers;
@@ -174,6 +176,9 @@ struct agent {
 	struct listener *listeners;
 	uint32_t next_listener;
 	struct udpq *udpq, *notifyq;
+	unsigned query_sockets;		   /* of udpq */
+	struct owed *asking, **asking_end; /* NOTIFYs whose socket waits, oldest first */
+	unsigned waiters;
 	struct sched sched;
 	struct primary **primaries; /* in the order of the configuration */
 	size_t primary_count;
@@ -200,7 +205,7 @@ struct agent {
 	uint32_t next_epoch;
 	struct rng rng;
 	struct ctl *ctl;
-	struct log_limit stranger_log;
+	struct log_limit stranger_log, zone_log;
 	struct agent_stats stats;
 	struct zr_now started;
 	struct zr_now now; /* read once per turn */
@@ -231,6 +236,12 @@ void agent_rearm(struct agent *a);
 /* Lets the scheduler grant what it can. */
 void agent_schedule(struct agent *a);
 
+/* ---- inbox.c: mail ---- */
+
+void inbox_event(evutil_socket_t fd, short what, void *agent);
+void inbox_tell_ready(struct agent *a); /* once, when every zone has its row */
+void inbox_free(struct agent *a);
+
 /* ---- zones.c: the registry ---- */
 
 struct entry *entry_new(struct agent *a, const uint8_t *name, const struct zone_policy *p);
@@ -238,7 +249,7 @@ void entry_free(struct entry *en); /* out of every table */
 struct entry *entry_by_id(struct agent *a, int64_t id);
 struct entry *entry_by_name(struct agent *a, const uint8_t *name);
 /* Row of the store -> entry, then ZONE_EV_START. */
-void entry_start(struct entry *en, const struct store_zone *row, bool axfr_next);
+void entry_start(struct entry *en, const struct store_zone *row);
 void entry_take_row(struct entry *en, const struct store_zone *row);
 struct rr entry_soa(const struct entry *en); /* borrowed; owner is the zone's name */
 const struct config_policy *entry_config(const struct entry *en);
@@ -249,6 +260,7 @@ struct reload_count {
 };
 void zones_apply(struct agent *a, struct reload_count *n);
 void zones_added(struct agent *a, struct store_order *o); /* STORE_ADD_ZONE came back */
+void zones_timer(struct entry *en);			  /* its timer is due */
 
 /* ---- policy.c: what the configuration means to core ---- */
 

@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "wire/name.h"
 
+/* When the store could not write the row of a new zone. */
+#define ADD_AGAIN_US (10 * ZR_US_PER_S)
+
 struct entry *
 entry_new(struct agent *a, const uint8_t *name, const struct zone_policy *p)
 {
@@ -15,6 +18,7 @@ entry_new(struct agent *a, const uint8_t *name, const struct zone_policy *p)
 	en->agent = a;
 	en->name = zr_xmemdup(name, name_len(name));
 	en->epoch = ++a->next_epoch;
+	en->waiters_end = &en->waiters;
 	zone_init(&en->z, 0, en->name, p);
 	en->z.app = en;
 	table_put(a->zones, en->name, name_len(en->name), en);
@@ -114,7 +118,7 @@ entry_take_row(struct entry *en, const struct store_zone *row)
 }
 
 void
-entry_start(struct entry *en, const struct store_zone *row, bool axfr_next)
+entry_start(struct entry *en, const struct store_zone *row)
 {
 	struct agent *a = en->agent;
 	struct zone_arg arg = {0};
@@ -136,15 +140,15 @@ entry_start(struct entry *en, const struct store_zone *row, bool axfr_next)
 	st->expire_at = row->expire_at;
 	st->pending = (enum zone_pending)row->pending;
 	st->failures = row->failures;
-	st->axfr_next = axfr_next;
+	st->axfr_next = row->ambiguous;
 	en->started = true;
 	route_event(en, ZONE_EV_START, &arg, NULL);
 }
 
 static void
-add_zone(struct agent *a, const struct config_zone *cz)
+add_row(struct entry *en)
 {
-	struct entry *en = entry_new(a, cz->name, policy_for(a, cz->policy));
+	struct agent *a = en->agent;
 	struct store_order *o = store_order_new(STORE_ADD_ZONE, 0);
 
 	memcpy(o->add.name, en->name, name_len(en->name));
@@ -154,25 +158,51 @@ add_zone(struct agent *a, const struct config_zone *cz)
 	agent_store(a, o, true);
 }
 
+static void
+add_failed(struct entry *en, const struct zr_err *e)
+{
+	struct agent *a = en->agent;
+	char text[NAME_TEXT_MAX];
+	uint64_t more;
+
+	entry_error(en, e->text);
+	heap_set(&a->timers, &en->z.timer, a->now.mono.us + ADD_AGAIN_US);
+	if (log_limit_pass(&a->zone_log, a->now.mono.us, &more))
+		log_event(LOG_LVL_ERROR, "zone-add-failed", LS("zone", name_show(en->name, text)),
+		    LS("reason", e->text), LU("left_out", more));
+}
+
+/* A zone that comes back may have missed any number of NOTIFYs, so it is checked now. */
 void
 zones_added(struct agent *a, struct store_order *o)
 {
 	struct entry *en = entry_by_name(a, o->add.name);
 	struct store_zone fresh = {.id = o->zone_id, .name = o->add.name};
-	char text[NAME_TEXT_MAX];
+	bool ok = o->err.code == ZR_OK;
 
 	a->adding--;
+	if (en == NULL && ok) /* removed again meanwhile */
+		agent_store(a, store_order_new(STORE_REMOVE_ZONE, o->zone_id), false);
 	if (en == NULL || en->epoch != o->cookie || !en->adding)
-		return; /* removed again meanwhile */
+		return;
 	en->adding = false;
-	if (o->err.code != ZR_OK) {
-		log_event(LOG_LVL_ERROR, "zone-add-failed", LS("zone", name_show(en->name, text)),
-		    LS("reason", o->err.text));
-		entry_error(en, o->err.text);
-		entry_free(en);
+	if (!ok) {
+		add_failed(en, &o->err);
 		return;
 	}
-	entry_start(en, o->add.zone != NULL ? o->add.zone : &fresh, false);
+	entry_error(en, NULL);
+	if (o->add.zone != NULL)
+		o->add.zone->refresh_at.us = 0;
+	entry_start(en, o->add.zone != NULL ? o->add.zone : &fresh);
+}
+
+void
+zones_timer(struct entry *en)
+{
+	if (en->started)
+		route_event(en, ZONE_EV_TIMER, NULL, NULL);
+	else if (!en->adding)
+		add_row(en);
 }
 
 static void
@@ -245,7 +275,8 @@ zones_apply(struct agent *a, struct reload_count *n)
 	}
 	for (size_t i = 0; i < a->cfg->zone_count; i++) {
 		if (entry_by_name(a, a->cfg->zones[i].name) == NULL) {
-			add_zone(a, &a->cfg->zones[i]);
+			add_row(entry_new(
+			    a, a->cfg->zones[i].name, policy_for(a, a->cfg->zones[i].policy)));
 			n->added++;
 		}
 	}
