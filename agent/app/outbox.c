@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/agent_p.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "wire/name.h"
 #include "wire/query.h"
@@ -61,11 +62,35 @@ outbox_rows(struct entry *en, uint16_t qtype, uint32_t serial, const char *only,
 
 /* ---- one owed NOTIFY ---- */
 
+/* Its socket is gone, or another's turn. */
+static void
+forget_query(struct owed *o)
+{
+	struct agent *a = o->agent;
+
+	o->query = NULL;
+	if (o->asking_link == NULL)
+		return;
+	*o->asking_link = o->asking;
+	if (o->asking != NULL)
+		o->asking->asking_link = o->asking_link;
+	else
+		a->asking_end = o->asking_link;
+	o->asking = NULL;
+	o->asking_link = NULL;
+}
+
+static void
+stop_query(struct owed *o)
+{
+	udpq_cancel(o->query);
+	forget_query(o);
+}
+
 static void
 stop_sending(struct owed *o)
 {
-	udpq_cancel(o->query);
-	o->query = NULL;
+	stop_query(o);
 	if (o->job != 0)
 		job_forget(o->agent, o->job);
 	o->job = 0;
@@ -193,26 +218,37 @@ ended(struct owed *o, const char *why)
 }
 
 static bool
-take_answer(struct owed *o, const uint8_t *data, size_t len, bool tcp)
+is_answer(const struct owed *o, const uint8_t *data, size_t len, struct msg *m)
 {
-	struct notifyout_arg arg = {0};
 	struct zr_err e;
-	struct msg m;
+
+	/* What cannot be read to its end may still say NOTIMP in its header. */
+	return (msg_parse(m, data, len, MSG_FULL, &e) == 0 || m->len != 0) &&
+	       notifyout_match(&o->o, m, o->entry->name);
+}
+
+static void
+answered(struct owed *o, const struct msg *m)
+{
+	struct notifyout_arg arg = {.rcode = msg_rcode(m)};
 	char why[64];
 
-	if (msg_parse(&m, data, len, MSG_FULL, &e) != 0 && m.len == 0)
-		return false;
-	if (tcp)
-		o->o.id = m.id; /* the worker draws an ID of its own, and has compared it */
-	if (!notifyout_match(&o->o, &m, o->entry->name)) {
-		if (tcp && m.ancount > 0)
-			step(o, NOTIFYOUT_EV_ZONE_DATA, NULL, "it answered with zone data");
-		return tcp;
-	}
-	arg.rcode = msg_rcode(&m);
 	snprintf(why, sizeof(why), "answer %s", rcode_text(arg.rcode));
 	step(o, NOTIFYOUT_EV_ANSWER, &arg, why);
-	return true;
+}
+
+static void
+take_tcp(struct owed *o, const uint8_t *data, size_t len)
+{
+	struct msg m;
+
+	if (len < MSG_HEADER)
+		return;
+	o->o.id = get_u16(data); /* the worker draws an ID of its own, and has compared it */
+	if (is_answer(o, data, len, &m))
+		answered(o, &m);
+	else if (m.len != 0 && m.ancount > 0)
+		step(o, NOTIFYOUT_EV_ZONE_DATA, NULL, "it answered with zone data");
 }
 
 static bool
@@ -220,23 +256,21 @@ on_udp(void *arg, enum udpq_event ev, const uint8_t *data, size_t len, const str
 {
 	struct owed *o = arg;
 	struct agent *a = o->agent;
-	struct udpq_query *mine = o->query;
+	struct msg m;
 
 	agent_touch(a);
 	switch (ev) {
 	case UDPQ_DATA:
-		o->query = NULL; /* it is dead if this is the answer */
-		if (take_answer(o, data, len, false)) {
-			agent_rearm(a);
-			return true;
-		}
-		o->query = mine;
-		return false;
+		if (!is_answer(o, data, len, &m))
+			return false;
+		forget_query(o); /* the step may send again, or free us */
+		answered(o, &m);
+		break;
 	case UDPQ_TIMEOUT:
-		o->query = NULL; /* the owed timer does the rest */
+		forget_query(o); /* the owed timer does the rest */
 		break;
 	case UDPQ_ERROR:
-		o->query = NULL;
+		forget_query(o);
 		step(o, NOTIFYOUT_EV_UNREACHABLE, NULL, e->text);
 		break;
 	}
@@ -252,7 +286,7 @@ on_tcp(struct agent *a, void *arg, struct job_done_mail **dp)
 
 	o->job = 0;
 	if (d->outcome == JOB_ANSWER)
-		take_answer(o, d->answer, d->answer_len, true);
+		take_tcp(o, d->answer, d->answer_len);
 	else
 		step(o, NOTIFYOUT_EV_UNREACHABLE, NULL, d->err.text);
 	agent_rearm(a);
@@ -265,16 +299,29 @@ burst_us(const struct owed *o)
 	return o->policy.cap_us * (int64_t)(o->policy.repeats + 2);
 }
 
+/*
+ * When all sockets wait, the oldest gives its own up: those who live answer in milliseconds, and a
+ * dead downstream of many zones must not keep the others from hearing of theirs.
+ */
 static void
 send_udp(struct owed *o, const struct buf *b, const struct zr_addr *source)
 {
+	struct agent *a = o->agent;
 	struct zr_err e;
 
-	if (o->query != NULL)
+	if (o->query != NULL) {
 		udpq_resend(o->query, b->data, b->len, burst_us(o));
-	else
-		o->query = udpq_send(o->agent->notifyq, &o->target, source, b->data, b->len,
-		    burst_us(o), on_udp, o, &e);
+		return;
+	}
+	if (udpq_full(a->notifyq) && a->asking != NULL)
+		stop_query(a->asking);
+	o->query =
+	    udpq_send(a->notifyq, &o->target, source, b->data, b->len, burst_us(o), on_udp, o, &e);
+	if (o->query == NULL)
+		return;
+	o->asking_link = a->asking_end;
+	*a->asking_end = o;
+	a->asking_end = &o->asking;
 }
 
 /* Repeats of a burst are the same message from the same port (N-13). */
