@@ -11,6 +11,9 @@
 #include "wire/name.h"
 #include "wire/query.h"
 
+/* Answers that wait for the disk, over UDP: memory when it stands still in a flood. */
+#define WAITERS_MAX 20000
+
 static struct listener *
 listener_by_id(struct agent *a, uint32_t id)
 {
@@ -53,8 +56,8 @@ log_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 	enum log_level level = v->zone != NULL ? LOG_LVL_INFO : LOG_LVL_WARN;
 	uint64_t more = 0;
 
-	if (v->why == NOTIFYIN_REPEAT || v->why == NOTIFYIN_REPEAT_WAITS)
-		level = LOG_LVL_DEBUG;
+	if (v->why == NOTIFYIN_REPEAT || v->why == NOTIFYIN_REPEAT_WAITS || v->notify.deferred)
+		level = LOG_LVL_DEBUG; /* deferred: above its rate, so there are many of them */
 	if (!log_enabled(level))
 		return;
 	if (v->zone == NULL && !log_limit_pass(&a->stranger_log, a->now.mono.us, &more))
@@ -77,20 +80,40 @@ make_notify_reply(struct buf *b, const struct msg *m, const struct notifyin_verd
 	query_reply(b, m, &r);
 }
 
+/* The event itself is recorded; a sender whose answer is left out asks again. */
 static void
 wait_for_disk(
     struct entry *en, uint16_t seq, uint32_t memory, const struct replyto *to, const struct buf *b)
 {
-	struct waiter *w = zr_xcalloc(1, sizeof(*w) + b->len), **tail = &en->waiters;
+	struct agent *a = en->agent;
+	struct waiter *w;
 
+	if (a->waiters >= WAITERS_MAX && !to->tcp)
+		return;
+	w = zr_xcalloc(1, sizeof(*w) + b->len);
 	w->seq = seq;
 	w->memory = memory;
 	w->to = *to;
 	w->len = b->len;
 	memcpy(w->bytes, b->data, b->len);
-	while (*tail != NULL)
-		tail = &(*tail)->next;
-	*tail = w;
+	*en->waiters_end = w;
+	en->waiters_end = &w->next;
+	a->waiters++;
+}
+
+/* The first one, if its mark is not behind `seq`. */
+static struct waiter *
+take_waiter(struct entry *en, uint16_t seq)
+{
+	struct waiter *w = en->waiters;
+
+	if (w == NULL || (int16_t)(uint16_t)(w->seq - seq) > 0)
+		return NULL;
+	en->waiters = w->next;
+	if (w->next == NULL)
+		en->waiters_end = &en->waiters;
+	en->agent->waiters--;
+	return w;
 }
 
 static void
@@ -146,14 +169,9 @@ void
 answer_marked(struct entry *en, uint16_t seq, bool ok)
 {
 	struct agent *a = en->agent;
-	struct waiter **p = &en->waiters, *w;
+	struct waiter *w;
 
-	while ((w = *p) != NULL) {
-		if ((int16_t)(uint16_t)(w->seq - seq) > 0) { /* waits for a later mark */
-			p = &w->next;
-			continue;
-		}
-		*p = w->next;
+	while ((w = take_waiter(en, seq)) != NULL) {
 		if (!ok && w->len >= MSG_HEADER) { /* SERVFAIL instead, and not AA */
 			w->bytes[2] &= (uint8_t) ~(FLAG_AA >> 8);
 			w->bytes[3] = (uint8_t)((w->bytes[3] & 0xf0) | RCODE_SERVFAIL);
@@ -169,8 +187,8 @@ answer_drop_waiters(struct entry *en)
 {
 	struct waiter *w;
 
-	while ((w = en->waiters) != NULL) {
-		en->waiters = w->next;
+	while (en->waiters != NULL) {
+		w = take_waiter(en, en->waiters->seq);
 		if (w->to.tcp)
 			answer_send(en->agent, &w->to, NULL, 0);
 		free(w);
