@@ -163,13 +163,18 @@ static const struct note notes[] = {
 static void
 log_notes(const struct entry *en, uint32_t bits)
 {
+	struct agent *a = en->agent;
 	char name[NAME_TEXT_MAX];
+	uint64_t more = 0;
 
 	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
-		if ((bits & notes[i].bit) != 0 && log_enabled(notes[i].level))
+		if ((bits & notes[i].bit) != 0 && log_enabled(notes[i].level) &&
+		    (notes[i].level == LOG_LVL_DEBUG ||
+			log_limit_pass(&a->zone_log, a->now.mono.us, &more)))
 			log_event(notes[i].level, "zone-note",
 			    LS("zone", name_show(en->name, name)), LU("serial", en->z.serial),
-			    LS("note", notes[i].text), LS("reason", en->error));
+			    LS("note", notes[i].text), LS("reason", en->error),
+			    LU("left_out", more));
 }
 
 static void
@@ -228,7 +233,10 @@ route_sweep(struct entry *en)
 {
 	struct store_order *o;
 
-	if (!en->sweep || en->sweeping || en->z.id == 0)
+	if (!en->sweep || en->sweeping || en->z.id == 0 || en->agent->stopping)
+		return;
+	/* While a difference is sent; its end comes here again. */
+	if (serve_oldest(en) == 0)
 		return;
 	en->sweep = false;
 	en->sweeping = true;
@@ -246,7 +254,11 @@ swept(struct agent *a, struct store_order *o)
 	if (en == NULL || en->epoch != o->cookie)
 		return;
 	en->sweeping = false;
-	if (o->err.code == ZR_OK && (o->sweep.more || serve_oldest(en) > o->sweep.keep_version))
+	if (o->err.code != ZR_OK) { /* with the next commit or transfer out */
+		en->sweep = true;
+		return;
+	}
+	if (o->sweep.more || serve_oldest(en) > o->sweep.keep_version)
 		en->sweep = true;
 	route_sweep(en);
 }

@@ -167,6 +167,8 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	s->id = sm->stream;
 	s->entry = en;
 	s->version = en->version;
+	/* Only the worker knows how far back in the journal a difference begins. */
+	s->oldest = out->action == XFROUT_DIFF ? 0 : en->version;
 	s->serial = en->z.serial;
 	s->has_from = out->action == XFROUT_DIFF;
 	s->from_serial = out->from_serial;
@@ -291,8 +293,8 @@ serve_oldest(const struct entry *en)
 	const struct stream *s;
 
 	for (s = en->streams; s != NULL; s = s->next)
-		if (s->version < v)
-			v = s->version;
+		if (s->oldest < v)
+			v = s->oldest;
 	return v;
 }
 
