@@ -29,9 +29,12 @@ primary_limits(const struct config_primary *c, struct sched_limits l[SCHED_WHAT_
 }
 
 static void
-global_limits(const struct config_server *c, struct sched_limits l[SCHED_WHAT_COUNT])
+global_limits(const struct agent *a, struct sched_limits l[SCHED_WHAT_COUNT])
 {
-	l[SCHED_SOA] = (struct sched_limits){SOA_SLOTS, bucket_rate(c->soa_rate, c->soa_rate)};
+	const struct config_server *c = &a->cfg->server;
+	uint32_t checks = a->query_sockets < SOA_SLOTS ? a->query_sockets : SOA_SLOTS;
+
+	l[SCHED_SOA] = (struct sched_limits){checks, bucket_rate(c->soa_rate, c->soa_rate)};
 	l[SCHED_TRANSFER] = (struct sched_limits){c->max_transfers_in, {0, 0}};
 	l[SCHED_FORCED] = (struct sched_limits){FORCED_SLOTS, {0, 0}};
 }
@@ -220,7 +223,7 @@ set_rates(struct agent *a)
 	limiter_set_rate(a->query_limit, nc.stranger);
 	a->notify_rate.rate = bucket_rate(s->notify_rate, s->notify_rate);
 	a->late_rate.rate = bucket_rate(s->notify_rate, s->notify_rate);
-	global_limits(s, limits);
+	global_limits(a, limits);
 	sched_set_limits(&a->sched, limits);
 }
 
