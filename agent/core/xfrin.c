@@ -85,7 +85,9 @@ check_header(struct xfrin *x, const struct msg *m, struct zr_err *e)
 		x->clean = true; /* an error is one message and ends the session */
 		return xfrin_rcode_fail(m, e);
 	}
-	if (!m->has_question && x->stats.messages == 1)
+	/* Empty ones may stand in front (XO-30), with or without it. */
+	x->question |= m->has_question;
+	if (!x->question && m->ancount > 0)
 		return zr_fail(e, ZR_FORMERR, "the first response has no question");
 	return 0;
 }

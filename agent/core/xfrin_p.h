@@ -34,11 +34,13 @@ struct xfrin {
 	void *arg;
 	enum xfrin_phase phase;
 	uint8_t zone_len;
-	bool apex_ns; /* T-17 */
+	bool apex_ns;  /* T-17 */
+	bool question; /* seen */
 	bool diff;
 	bool closed; /* the closing SOA has come */
 	bool clean;
-	bool local; /* what failed is on our side: the receiver */
+	bool question; /* a message had it */
+	bool local;    /* what failed is on our side: the receiver */
 	bool have_soa;
 	uint32_t serial;  /* of the first SOA */
 	uint32_t reached; /* DEL, ADD: serial up to which the chain leads */
