@@ -34,13 +34,12 @@ struct xfrin {
 	void *arg;
 	enum xfrin_phase phase;
 	uint8_t zone_len;
-	bool apex_ns;  /* T-17 */
-	bool question; /* seen */
+	bool apex_ns; /* T-17 */
 	bool diff;
 	bool closed; /* the closing SOA has come */
 	bool clean;
 	bool question; /* a message had it */
-	bool local;    /* what failed is on our side: the receiver */
+	bool local; /* what failed is on our side: the receiver */
 	bool have_soa;
 	uint32_t serial;  /* of the first SOA */
 	uint32_t reached; /* DEL, ADD: serial up to which the chain leads */
