@@ -192,7 +192,8 @@ check_form(const struct notifyin *n, const struct notifyin_source *src, const st
 
 	if (m->qdcount != 1)
 		answer(v, NOTIFYIN_QUESTIONS, RCODE_FORMERR, -1);
-	else if (parsed != 0 || !m->has_question || m->edns.malformed || m->opt_count > 1)
+	else if (parsed != 0 || !m->has_question || m->edns.malformed || m->opt_count > 1 ||
+		 (m->edns.keepalive_malformed && src->tcp))
 		answer(v, NOTIFYIN_MALFORMED, RCODE_FORMERR, -1);
 	else if ((m->flags & FLAG_TC) != 0)
 		answer(v, NOTIFYIN_TRUNCATED, RCODE_FORMERR, -1);

@@ -69,7 +69,8 @@ check_message(const struct xfrout_ask *ask, struct xfrout *out)
 		return reply(out, RCODE_FORMERR, -1, "malformed");
 	if (ask->parsed && m->edns.version > 0)
 		return reply(out, RCODE_BADVERS, -1, "edns version"); /* ED-04, before all else */
-	if (ask->parsed && (m->edns.malformed || m->opt_count > 1))
+	if (ask->parsed &&
+	    (m->edns.malformed || m->opt_count > 1 || (m->edns.keepalive_malformed && !ask->udp)))
 		return reply(out, RCODE_FORMERR, -1, "malformed edns");
 	if (m->opcode != OPCODE_QUERY)
 		return reply(out, RCODE_NOTIMP, -1, "opcode");

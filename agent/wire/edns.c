@@ -24,12 +24,17 @@ option_expire(struct edns *o, const uint8_t *p, uint16_t len, bool response)
 	return true;
 }
 
-/* RFC 7828 section 3.1: empty or two octets; only a response may carry a value. */
+/*
+ * RFC 7828 section 3.1: empty or two octets; only a response may carry a value.  Over UDP it must
+ * be ignored whatever it holds (section 3.2.1), and the transport is not known here.
+ */
 static bool
 option_keepalive(struct edns *o, const uint8_t *p, uint16_t len, bool response)
 {
-	if (len != 0 && len != KEEPALIVE_LEN)
-		return false;
+	if (len != 0 && len != KEEPALIVE_LEN) {
+		o->keepalive_malformed = true;
+		return true;
+	}
 	o->has_keepalive = true;
 	if (response && len == KEEPALIVE_LEN) {
 		o->keepalive = get_u16(p);

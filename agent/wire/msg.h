@@ -57,6 +57,7 @@ struct edns {
 	bool has_expire;   /* option there; in a response with 4 octets */
 	bool expire_valid; /* response: expire holds a value */
 	bool has_keepalive;
+	bool keepalive_malformed; /* wrong length: over TCP a query is FORMERR (KA-01, ED-09) */
 	bool keepalive_valid;
 	bool has_ede;
 	uint8_t version;

@@ -168,6 +168,8 @@ table(void **state)
 	    {"!twoq", HIDDEN, TYPE_SOA, NOTIFYIN_QUESTIONS, false, RCODE_FORMERR, -1, -1},
 	    {"!rcode=5", HIDDEN, TYPE_SOA, NOTIFYIN_RCODE, true, 0, -1, -1},
 	    {"!opts=2", HIDDEN, TYPE_SOA, NOTIFYIN_MALFORMED, false, RCODE_FORMERR, -1, -1},
+	    {"!oddkeepalive", HIDDEN, TYPE_SOA, NOTIFYIN_OK, false, RCODE_NOERROR, -1,
+		0}, /* KA-01 */
 	    {"!version=1", HIDDEN, TYPE_SOA, NOTIFYIN_VERSION, false, RCODE_BADVERS, -1, -1},
 	    {"!count=3", HIDDEN, TYPE_SOA, NOTIFYIN_MALFORMED, false, RCODE_FORMERR, -1, -1},
 	    {"!tsig", HIDDEN, TYPE_SOA, NOTIFYIN_SIGNED, false, RCODE_NOTAUTH, -1, -1},
@@ -245,6 +247,18 @@ responses_are_dropped(void **state)
 	judge_raw(HIDDEN, false, false);
 	assert_int_equal(v.why, NOTIFYIN_SHORT);
 	assert_true(v.drop);
+}
+
+/* Over UDP it is ignored (KA-01). */
+static void
+odd_keepalive_over_tcp(void **state)
+{
+	(void)state;
+	buf_reset(&message);
+	xfrmsg_build(&message, "!query !opcode=4 !oddkeepalive", TYPE_SOA);
+	judge_raw(HIDDEN, true, false);
+	assert_int_equal(v.why, NOTIFYIN_MALFORMED);
+	assert_int_equal(v.rcode, RCODE_FORMERR);
 }
 
 static void
@@ -458,6 +472,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    T(table),
 	    T(responses_are_dropped),
+	    T(odd_keepalive_over_tcp),
 	    T(who_it_was),
 	    T(hints),
 	    T(forced_when_enabled),

@@ -235,6 +235,8 @@ flag(struct build *m, const char *w)
 		option(m, OPT_EXPIRE, 0, 0);
 	else if (IS("askkeepalive"))
 		option(m, OPT_KEEPALIVE, 0, 0);
+	else if (IS("oddkeepalive"))
+		option(m, OPT_KEEPALIVE, 1, 0);
 	else if (IS("expire"))
 		option(m, OPT_EXPIRE, 4, v);
 	else if (IS("keepalive"))

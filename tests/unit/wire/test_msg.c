@@ -667,7 +667,7 @@ test_edns_options(void **state)
 	    {LIT("\000\011\000\003abc"), true, false},
 	    {LIT("\000\013\000\000"), false, false},
 	    {LIT("\000\013\000\002ab"), false, false},
-	    {LIT("\000\013\000\001a"), true, false},
+	    {LIT("\000\013\000\001a"), false, false}, /* its own flag, see below */
 	    {LIT("\000\017\000\001a"), true, false},
 	    {LIT("\000\017\000\002\000\022"), false, false},
 	};
@@ -688,6 +688,12 @@ test_edns_options(void **state)
 	assert_int_equal(parse_only(&m, &b, MSG_FULL), 0);
 	assert_true(m.edns.has_expire && m.edns.has_keepalive);
 	assert_false(m.edns.expire_valid || m.edns.keepalive_valid);
+	assert_false(m.edns.keepalive_malformed);
+	begin(&b, 0);
+	add_opt(&b, 1232, 0, LIT("\000\013\000\001a"));
+	assert_int_equal(parse_only(&m, &b, MSG_FULL), 0);
+	assert_true(m.edns.keepalive_malformed);
+	assert_false(m.edns.has_keepalive);
 	begin(&b, FLAG_QR);
 	add_opt(&b, 1232, 0,
 	    LIT("\000\017\000\005\000\022why\000\011\000\004\000\001\000\002"
