@@ -191,7 +191,8 @@ proceed(struct job *j)
 	switch (j->phase) {
 	case JOB_LOAD_WAIT:
 		j->phase = JOB_LOAD;
-		/* FALLTHROUGH */
+		load(j);
+		return;
 	case JOB_LOAD:
 		load(j);
 		return;
