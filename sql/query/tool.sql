@@ -109,26 +109,25 @@ FROM zone_now LEFT JOIN primary_state AS a ON (a.zone, a.name, a.address) = (
 		AND serial_gt(p.serial, zone_now.serial) ORDER BY p.seen_at DESC LIMIT 1)
 WHERE zone_now.id = :zone;
 
--- What is configured, when that is known; else what was ever seen.
+-- What is configured, in its order, when that is known; else what was ever seen.
 -- name: tool_zone_primaries
-SELECT l.name, l.address, coalesce(json_extract(l.body, '$.serial'), p.serial) AS serial,
-	coalesce(json_extract(l.body, '$.serial_at'), p.seen_at, 0) AS seen_at,
+WITH pair (n, name, address, body) AS (
+	SELECT n, name, address, body FROM live_line WHERE kind = 'primary'
+	UNION ALL
+	SELECT NULL, name, address, NULL FROM primary_state WHERE zone = :zone AND NOT known('primary')
+		AND NOT EXISTS (SELECT 1 FROM live_line AS l WHERE l.kind = 'primary'
+			AND l.name = primary_state.name AND l.address = primary_state.address)
+)
+SELECT pair.name, pair.address, coalesce(json_extract(body, '$.serial'), p.serial) AS serial,
+	coalesce(json_extract(body, '$.serial_at'), p.seen_at, 0) AS seen_at,
 	CASE WHEN p.error_at > p.seen_at THEN p.error_text END AS error,
 	CASE WHEN p.error_at > p.seen_at THEN p.error END AS error_code,
 	CASE WHEN p.error_at > p.seen_at THEN p.error_at END AS error_at,
-	json_extract(l.body, '$.failures') AS failures,
-	json_extract(l.body, '$.held_until_at') AS held_until_at
-FROM live_line AS l
-LEFT JOIN primary_state AS p ON p.zone = :zone AND p.name = l.name AND p.address = l.address
-WHERE l.kind = 'primary'
-UNION ALL
-SELECT p.name, p.address, p.serial, p.seen_at,
-	CASE WHEN p.error_at > p.seen_at THEN p.error_text END,
-	CASE WHEN p.error_at > p.seen_at THEN p.error END,
-	CASE WHEN p.error_at > p.seen_at THEN p.error_at END, NULL, NULL
-FROM primary_state AS p
-WHERE p.zone = :zone AND NOT known('primary') AND NOT EXISTS (SELECT 1 FROM live_line AS l
-	WHERE l.kind = 'primary' AND l.name = p.name AND l.address = p.address);
+	json_extract(body, '$.failures') AS failures,
+	json_extract(body, '$.held_until_at') AS held_until_at
+FROM pair LEFT JOIN primary_state AS p
+	ON p.zone = :zone AND p.name = pair.name AND p.address = pair.address
+ORDER BY pair.n IS NULL, pair.n, pair.name, pair.address;
 
 -- One row for each zone and downstream that were ever in touch.
 -- name: tool_create_downstream_now
