@@ -48,6 +48,24 @@ answer_send(struct agent *a, const struct replyto *to, const uint8_t *p, size_t 
 
 /* ---- NOTIFY ---- */
 
+/* A primary with an address beside this one: behind NAT, or it has several (N-17). */
+static const char *
+near_primary(const struct agent *a, const struct zr_addr *from)
+{
+	for (size_t i = 0; i < a->cfg->primary_count; i++) {
+		const struct config_primary *p = &a->cfg->primaries[i];
+
+		for (size_t k = 0; k < p->address.n; k++) {
+			const struct zr_addr *mine = &p->address.v[k];
+
+			if (mine->family == from->family &&
+			    memcmp(mine->ip, from->ip, from->family == 4 ? 3 : 8) == 0)
+				return p->name;
+		}
+	}
+	return NULL;
+}
+
 static void
 log_notify(struct agent *a, const struct replyto *to, const struct msg *m,
     const struct notifyin_verdict *v)
@@ -69,7 +87,9 @@ log_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 	    LS("primary",
 		v->primary != NULL ? ((const struct config_primary *)v->primary->app)->name : NULL),
 	    LS("transport", to->tcp ? "tcp" : "udp"), LS("why", notifyin_why_names[v->why]),
-	    LS("hint", v->zone != NULL && v->notify.hinted ? "yes" : NULL), LU("left_out", more));
+	    LS("hint", v->zone != NULL && v->notify.hinted ? "yes" : NULL),
+	    LS("near", v->why == NOTIFYIN_STRANGER ? near_primary(a, &to->from) : NULL),
+	    LU("left_out", more));
 }
 
 static void

@@ -12,14 +12,27 @@
 #include "wire/name.h"
 #include "wire/query.h"
 
+static bool
+has_address(const struct config_downstream *d, const struct zr_addr *target)
+{
+	for (size_t i = 0; i < d->address.n; i++)
+		if (addr_equal(&d->address.v[i], target))
+			return true;
+	return false;
+}
+
+/* The downstream of this name, when it is to be notified at this address; else NULL. */
 static const struct config_downstream *
-downstream_conf(const struct entry *en, const char *name)
+target_conf(const struct entry *en, const char *name, const struct zr_addr *target)
 {
 	const struct config_policy *p = entry_config(en);
 
-	for (size_t i = 0; i < p->downstream_count; i++)
-		if (strcmp(p->downstreams[i]->name, name) == 0)
-			return p->downstreams[i];
+	for (size_t i = 0; i < p->downstream_count; i++) {
+		const struct config_downstream *d = p->downstreams[i];
+
+		if (strcmp(d->name, name) == 0)
+			return d->notify && has_address(d, target) ? d : NULL;
+	}
 	return NULL;
 }
 
@@ -437,10 +450,10 @@ outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, bool lat
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct store_notify *r = &rows[i];
-		const struct config_downstream *d = downstream_conf(en, r->downstream);
+		const struct config_downstream *d = target_conf(en, r->downstream, &r->target);
 		struct store_order *so;
 
-		if (d != NULL && d->notify) {
+		if (d != NULL) {
 			owe(en, r, d, late);
 			continue;
 		}
@@ -488,10 +501,10 @@ outbox_reconfigure(struct entry *en)
 	struct owed *o, *next;
 
 	for (o = en->owed; o != NULL; o = next) {
-		const struct config_downstream *d = downstream_conf(en, o->downstream);
+		const struct config_downstream *d = target_conf(en, o->downstream, &o->target);
 
 		next = o->next;
-		if (d != NULL && d->notify) {
+		if (d != NULL) {
 			set_policy(o, d);
 			continue;
 		}

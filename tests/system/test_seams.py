@@ -68,6 +68,26 @@ def test_zone_that_leaves_while_it_is_added(lab):
     db.close()
 
 
+def test_downstream_moves(lab):
+    """What was owed to an address that is no longer the downstream's is struck off."""
+    scene = Scene(lab)
+    scene.settle()
+    scene.down.once(100, silence=True)
+    scene.update([f"new.{ZONE}. 60 IN A 192.0.2.9"])
+    scene.down.wait_notifies(2, ZONE)
+    scene.relay.downstreams["down"]["address"] = f"127.0.0.13@{free_port()}"
+    reload_with(scene, {ZONE: {}})
+    scene.settle()
+
+
+def test_notify_from_beside_a_primary(lab):
+    """N-17: refused, and the log says whom it may have come from."""
+    scene = Scene(lab)
+    scene.settle()
+    assert scene.notify(source="127.0.0.14").rcode == "REFUSED"
+    assert scene.relay.wait_event("notify-refused")[0]["near"] == "up"
+
+
 # ---- cancelled in the middle ----
 
 
