@@ -265,7 +265,7 @@ notify(void *arg, struct ctl_reply *r, int argc, const char *const *argv)
 	if (en == NULL)
 		return;
 	if (en->z.data != ZONE_LOADED) {
-		ctl_fail(r, ZR_NOTFOUND, "zone %s is not served now, there is nothing to announce",
+		ctl_fail(r, ZR_REFUSED, "zone %s is not served now, there is nothing to announce",
 		    argv[1]);
 		return;
 	}

@@ -154,7 +154,8 @@ gather_zone(struct tool *t, int64_t *id)
 	}
 	if (t->config != NULL && config_zone_find(t->config, t->zone) != NULL)
 		tool_warn("%s is configured, but zonerelayd has not taken it over yet: %s",
-		    t->zone_text, t->look->live ? "zonerelayctl reload" : "start zonerelayd");
+		    t->zone_text,
+		    connect_daemon(t, &e) == 0 ? "zonerelayctl reload" : "start zonerelayd");
 	else
 		tool_warn("no such zone: %s", t->zone_text);
 	return TOOL_NO_ZONE;

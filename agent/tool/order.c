@@ -69,7 +69,7 @@ order(struct tool *t, int argc, const char *const *words, struct outcome *o)
 		return TOOL_NO_DAEMON;
 	}
 	tool_warn("%s", e.text);
-	return e.code == ZR_NOTFOUND ? TOOL_NO_ZONE : TOOL_FAILED;
+	return e.code == ZR_NOTFOUND ? TOOL_NO_ZONE : e.code == ZR_CONF ? TOOL_USAGE : TOOL_FAILED;
 }
 
 static const char *

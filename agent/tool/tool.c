@@ -6,6 +6,7 @@
 #include "wire/name.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ usage(FILE *to)
 }
 
 struct problems {
-	unsigned shown;
+	unsigned shown, max;
 };
 
 static void
@@ -73,7 +74,7 @@ on_problem(void *arg, bool error, const char *text)
 {
 	struct problems *p = arg;
 
-	if (error && p->shown++ < 5)
+	if (error && p->shown++ < p->max)
 		tool_warn("%s", text);
 }
 
@@ -81,7 +82,8 @@ on_problem(void *arg, bool error, const char *text)
 static int
 load_config(struct tool *t)
 {
-	struct problems p = {0};
+	/* Whoever reloads wants to mend the file; others only want it out of the way. */
+	struct problems p = {.max = t->args.command->run == cmd_reload ? UINT_MAX : 5};
 	struct config_report report = {.line = on_problem, .arg = &p};
 	const char *path = t->args.config != NULL ? t->args.config : DEFAULT_CONFIG;
 

@@ -102,8 +102,13 @@ FROM zone WHERE name = :name AND removed_at = 0;
 -- `ahead`: the primary last seen to hold something newer.
 -- name: tool_zone
 SELECT zone_now.*, a.name AS ahead_primary, a.serial AS ahead_serial, a.seen_at AS ahead_at,
-	(SELECT p.address FROM primary_state AS p WHERE p.zone = zone_now.id
-		AND p.error_at > p.seen_at ORDER BY p.error_at DESC LIMIT 1) AS error_address
+	(SELECT f.address FROM (
+		SELECT p.address, p.error_at AS at FROM primary_state AS p
+		WHERE p.zone = zone_now.id AND p.error_at > p.seen_at
+		UNION ALL
+		SELECT t.address, t.at + t.duration FROM transfer AS t
+		WHERE t.zone = zone_now.id AND t.out = 0 AND t.error <> ''
+	) AS f ORDER BY f.at DESC LIMIT 1) AS error_address
 FROM zone_now LEFT JOIN primary_state AS a ON (a.zone, a.name, a.address) = (
 	SELECT p.zone, p.name, p.address FROM primary_state AS p WHERE p.zone = zone_now.id
 		AND serial_gt(p.serial, zone_now.serial) ORDER BY p.seen_at DESC LIMIT 1)

@@ -258,7 +258,7 @@ orders(void **state)
 	assert_in(out,
 	    "old.example: behind: a NOTIFY announced 12, we have 10, last attempt failed "
 	    "(3 in a row): it broke (waited ");
-	assert_int_equal(run("reload"), TOOL_FAILED);
+	assert_int_equal(run("reload"), TOOL_USAGE);
 	assert_in(err, "x.yaml:1:2: unknown key");
 	stop(&d);
 }
