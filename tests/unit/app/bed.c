@@ -401,10 +401,14 @@ check_journal(struct bed *b)
 	uint64_t octets;
 
 	for (size_t i = 0; i < b->pasts; i++) {
-		if (find(b, b->past[i].serial, &pos, &octets) == 1)
+		if (find(b, b->past[i].serial, &pos, &octets) != 1) {
+			if (b->past[i].must)
+				fail_msg("the journal does not know serial %u", b->past[i].serial);
+			continue;
+		}
+		/* All of them each time would take most of the time. */
+		if (i == 0 || i + 1 == b->pasts || (i + b->commits) % 5 == 0)
 			replay(b, &b->past[i], pos, octets);
-		else if (b->past[i].must)
-			fail_msg("the journal does not know serial %u", b->past[i].serial);
 	}
 	if (b->pasts == 0)
 		assert_int_equal(fx_sql(&b->fx, "SELECT count(*) FROM journal JOIN zone ON "
