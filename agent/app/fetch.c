@@ -86,9 +86,10 @@ job_query(struct agent *a, const struct zr_addr *dest, const struct zr_addr *sou
 {
 	struct job_mail *m = mail_new(MAIL_JOB, sizeof(*m));
 	int64_t connect = a->cfg->server.connect_timeout_us;
+	uint64_t job = agent_number(a);
 
 	m->kind = JOB_QUERY;
-	m->job = agent_number(a);
+	m->job = job;
 	m->dest = *dest;
 	if (source != NULL)
 		m->source = *source;
@@ -97,8 +98,8 @@ job_query(struct agent *a, const struct zr_addr *dest, const struct zr_addr *sou
 	m->connect_timeout_us = connect;
 	m->idle_timeout_us = timeout_us;
 	m->total_timeout_us = timeout_us + connect;
-	post_job(a, (unsigned)(m->job % a->worker_count), m, done, arg);
-	return m->job;
+	post_job(a, (unsigned)(job % a->worker_count), m, done, arg);
+	return job; /* m is the worker's now, and may be gone */
 }
 
 /* ---- transfers ---- */
