@@ -113,15 +113,27 @@ class Relay:
                 out.append(e)
         return out
 
+    def check_alive(self):
+        assert self.may_end or self.process.alive(), f"{self.name} has ended: {self.process.output()[-6000:]}"
+
     def wait_event(self, event, count=1, timeout=20, **fields):
-        return wait_for(lambda: (lambda v: v if len(v) >= count else None)(self.events(event, **fields)),
-                        timeout, f"{count} x {event} {fields} in the log of {self.name}")
+        def enough():
+            found = self.events(event, **fields)
+            if len(found) < count:
+                self.check_alive()
+            return found if len(found) >= count else None
+        return wait_for(enough, timeout, f"{count} x {event} {fields} in the log of {self.name}")
 
     def serial(self, zone):
         return serial_at(self.port, zone, self.host)
 
     def wait_serial(self, zone, serial, timeout=20):
-        lab_module.wait_serial(self.port, zone, serial, timeout, self.host)
+        def served():
+            found = self.serial(zone)
+            if found is None:
+                self.check_alive()
+            return found == serial
+        wait_for(served, timeout, f"{zone} with serial {serial} at {self.name}")
 
     def ctl(self, *args, check=True):
         """zonerelayctl: the finished process."""
