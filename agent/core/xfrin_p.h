@@ -39,7 +39,7 @@ struct xfrin {
 	bool closed; /* the closing SOA has come */
 	bool clean;
 	bool question; /* a message had it */
-	bool local; /* what failed is on our side: the receiver */
+	bool local;    /* what failed is on our side: the receiver */
 	bool have_soa;
 	uint32_t serial;  /* of the first SOA */
 	uint32_t reached; /* DEL, ADD: serial up to which the chain leads */
