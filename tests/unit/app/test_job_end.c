@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Jobs that end otherwise than they should: connections that are not there or go away, orders to
- * stop in every phase, limits of time.  Always one report, and a store that holds the old version.
+ * Orders to stop in every phase of a job, and limits of time.  Always one report, and a store
+ * that holds the old version.
  */
 #include "peer.h"
 
 #include "base/mem.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,226 +72,6 @@ next_version(struct model *m, unsigned changes)
 	model_copy(m, &d.b.now);
 	bed_change(&gen, m, changes, changes);
 	bed_set_serial(&gen, m, d.b.serial + 1);
-}
-
-/* A whole transfer over a connection which is there already. */
-static void
-fetch_on(int fd)
-{
-	struct model m;
-	uint64_t job = desk_job(&d, XFRIN_AXFR, &srv.addr);
-
-	next_version(&m, 10);
-	ask_read(fd, &q, TYPE_AXFR);
-	answer_axfr(fd, &q, &m, 0);
-	mail_free(&desk_ready(&d, job, &m)->mail);
-}
-
-/* ---- connections ---- */
-
-static void
-test_refused(void **state)
-{
-	struct zr_addr dest;
-	struct job_done_mail *done;
-	uint64_t job;
-
-	(void)state;
-	load(1, 20);
-	dest = srv.addr;
-	server_close(&srv);
-	job = desk_job(&d, XFRIN_IXFR, &dest);
-	done = desk_done(&d, job, JOB_FAILED);
-	assert_false(done->connected);
-	assert_int_equal(done->err.code, ZR_IO);
-	mail_free(&done->mail);
-	bed_check(&d.b);
-	server_open(&srv);
-}
-
-static void
-test_source_that_is_not_ours(void **state)
-{
-	struct job_mail *j = bed_job(&d.b, XFRIN_AXFR);
-	uint64_t job;
-
-	(void)state;
-	assert_true(addr_parse_ip("192.0.2.77", &j->source));
-	job = desk_post(&d, j, &srv.addr);
-	desk_failed(&d, job, ZR_IO);
-}
-
-static void
-test_reuse(void **state)
-{
-	struct model m;
-	uint64_t job;
-	int fd, other;
-
-	(void)state;
-	bed_make(&gen, &m, 1, 200);
-	job = desk_job(&d, XFRIN_AXFR, &srv.addr);
-	fd = server_accept(&srv);
-	ask_read(fd, &q, TYPE_AXFR);
-	answer_axfr(fd, &q, &m, 0);
-	mail_free(&desk_ready(&d, job, &m)->mail);
-	fetch_on(fd);
-	fetch_on(fd);
-	/* It dies while nobody uses it, which is no secret when the next job comes. */
-	close(fd);
-	usleep(20000);
-	job = desk_job(&d, XFRIN_AXFR, &srv.addr);
-	fd = server_accept(&srv);
-	next_version(&m, 10);
-	ask_read(fd, &q, TYPE_AXFR);
-	answer_axfr(fd, &q, &m, 0);
-	mail_free(&desk_ready(&d, job, &m)->mail);
-	/* It dies when it is asked: once more on a new one (TC-09). */
-	for (unsigned i = 0; i < 2; i++) {
-		next_version(&m, 10);
-		job = desk_job(&d, i == 0 ? XFRIN_AXFR : XFRIN_IXFR, &srv.addr);
-		ask_read(fd, &q, i == 0 ? TYPE_AXFR : TYPE_IXFR);
-		close(fd);
-		fd = server_accept(&srv);
-		ask_read(fd, &q, i == 0 ? TYPE_AXFR : TYPE_IXFR);
-		answer_axfr(fd, &q, &m, 0);
-		mail_free(&desk_ready(&d, job, &m)->mail);
-	}
-	/* But only when nothing of the answer had come. */
-	next_version(&m, 10);
-	job = desk_job(&d, XFRIN_AXFR, &srv.addr);
-	ask_read(fd, &q, TYPE_AXFR);
-	answer_part(fd, &q, &m, 0, 10);
-	close(fd);
-	desk_failed(&d, job, ZR_CLOSED);
-	assert_true(server_quiet(&srv, 50));
-	model_clear(&m);
-	/* And not again and again. */
-	fd = -1;
-	job = desk_job(&d, XFRIN_AXFR, &srv.addr);
-	other = server_accept(&srv);
-	ask_read(other, &q, TYPE_AXFR);
-	close(other);
-	desk_failed(&d, job, ZR_CLOSED);
-	assert_true(server_quiet(&srv, 50));
-}
-
-/* The end of the connection and the next order reach the worker together, many times. */
-static void
-test_reuse_race(void **state)
-{
-	struct model m;
-	uint64_t job;
-	int fd;
-
-	(void)state;
-	load(1, 20);
-	for (unsigned i = 0; i < 60; i++) {
-		next_version(&m, 3);
-		job = desk_job(&d, XFRIN_AXFR, &srv.addr);
-		fd = server_accept(&srv);
-		ask_read(fd, &q, TYPE_AXFR);
-		answer_axfr(fd, &q, &m, 0);
-		mail_free(&desk_ready(&d, job, &m)->mail);
-		next_version(&m, 3);
-		if (i % 2 == 0)
-			close(fd);
-		job = desk_job(&d, XFRIN_AXFR, &srv.addr);
-		if (i % 2 == 1)
-			close(fd);
-		fd = server_accept(&srv);
-		ask_read(fd, &q, TYPE_AXFR);
-		answer_axfr(fd, &q, &m, 0);
-		mail_free(&desk_ready(&d, job, &m)->mail);
-		close(fd);
-		usleep(2000);
-	}
-}
-
-static void
-test_two_at_once(void **state)
-{
-	uint64_t one, two;
-	struct job_done_mail *done;
-	struct asked *p = zr_xmalloc(sizeof(*p));
-	int a, b;
-
-	(void)state;
-	load(1, 100);
-	one = desk_job(&d, XFRIN_IXFR, &srv.addr);
-	a = server_accept(&srv);
-	two = desk_job(&d, XFRIN_IXFR, &srv.addr); /* one user for each connection */
-	b = server_accept(&srv);
-	ask_read(a, &q, TYPE_IXFR);
-	ask_read(b, p, TYPE_IXFR);
-	answer_soa(b, p, &d.b.now);
-	done = desk_done(&d, two, JOB_CURRENT);
-	mail_free(&done->mail);
-	answer_soa(a, &q, &d.b.now);
-	done = desk_done(&d, one, JOB_CURRENT);
-	mail_free(&done->mail);
-	close(a);
-	close(b);
-	free(p);
-}
-
-/* What arrives after the answer spoils the connection, not the next transfer. */
-static void
-test_chatter_after_the_answer(void **state)
-{
-	struct model m;
-	uint64_t job;
-	int fd;
-
-	(void)state;
-	load(1, 50);
-	next_version(&m, 5);
-	job = desk_job(&d, XFRIN_AXFR, &srv.addr);
-	fd = server_accept(&srv);
-	ask_read(fd, &q, TYPE_AXFR);
-	answer_axfr(fd, &q, &m, 0);
-	mail_free(&desk_ready(&d, job, &m)->mail);
-	answer_soa(fd, &q, &d.b.now);
-	assert_true(tcp_at_end(fd));
-	close(fd);
-}
-
-static void
-test_closed_in_the_middle(void **state)
-{
-	struct model m;
-	struct linger reset = {.l_onoff = 1};
-	uint64_t job;
-	int fd;
-
-	(void)state;
-	load(1, 16000);
-	next_version(&m, 8000);
-	for (unsigned i = 0; i < 4; i++) {
-		job = desk_job(&d, XFRIN_AXFR, &srv.addr);
-		fd = server_accept(&srv);
-		ask_read(fd, &q, TYPE_AXFR);
-		switch (i) {
-		case 0: /* much has been staged */
-			answer_part(fd, &q, &m, 0, m.n);
-			break;
-		case 1:
-			answer_part(fd, &q, &m, 0, 1);
-			break;
-		case 2: /* in the middle of a message */
-			answer_part(fd, &q, &m, 0, m.n / 2);
-			assert_int_equal(send(fd, "\377\377abc", 5, MSG_NOSIGNAL), 5);
-			break;
-		default:
-			answer_part(fd, &q, &m, 0, m.n / 2);
-			setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-			break;
-		}
-		close(fd);
-		desk_failed(&d, job, ZR_CLOSED);
-	}
-	model_clear(&m);
-	fd = -1;
 }
 
 /* ---- cancelled ---- */
@@ -557,13 +336,6 @@ main(void)
 {
 #define JOB_TEST(name, before) cmocka_unit_test_setup_teardown(name, before, teardown)
 	const struct CMUnitTest tests[] = {
-	    JOB_TEST(test_refused, setup),
-	    JOB_TEST(test_source_that_is_not_ours, setup),
-	    JOB_TEST(test_reuse, setup),
-	    JOB_TEST(test_reuse_race, setup),
-	    JOB_TEST(test_two_at_once, setup),
-	    JOB_TEST(test_chatter_after_the_answer, setup),
-	    JOB_TEST(test_closed_in_the_middle, setup),
 	    JOB_TEST(test_cancel_while_connecting, setup),
 	    JOB_TEST(test_cancel_while_receiving, setup),
 	    JOB_TEST(test_cancel_at_any_time, setup_slow),
