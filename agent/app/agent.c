@@ -242,7 +242,7 @@ open_tables(struct agent *a)
 	const struct sched_limits none[SCHED_WHAT_COUNT] = {{0, {0, 0}}};
 	const struct bucket_rate slow = bucket_rate(1, 1);
 	struct notifyin_conf nc = {.known = slow, .stranger = slow};
-	struct notifyin_zones nz = {.find = find_zone, .arg = a};
+	struct notifyin_zones nz = {.find = find_zone, .delegated = cut_above, .arg = a};
 
 	a->zones = table_new();
 	a->by_id = table_new();

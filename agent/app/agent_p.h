@@ -216,6 +216,9 @@ struct agent {
 	unsigned store_outstanding; /* orders that will come back */
 };
 
+/* cut.c: notifyin_zones.delegated */
+bool cut_above(void *arg, const struct zone *z, const uint8_t *qname);
+
 static inline struct entry *
 entry_of(struct zone *z)
 {

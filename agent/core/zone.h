@@ -325,7 +325,8 @@ struct zone {
 	uint8_t serving; /* ZONE_BIT_*: covered by this round */
 	uint8_t disk;	 /* enum zone_pending: the row, when all posted orders are carried out */
 	uint8_t lane;
-	uint8_t code; /* enum zr_code of the round's last failure */
+	uint8_t code;	     /* enum zr_code of the round's last failure */
+	uint8_t reject_code; /* enum zr_code: why `rejected` was */
 	uint32_t flags;
 };
 

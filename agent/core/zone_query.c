@@ -124,7 +124,7 @@ zone_on_soa_ok(struct step *s)
 	zone_want(z, soa->serial);
 	if (was_rejected(z, soa->serial, s->now.mono.us)) {
 		s->out->notes |= ZONE_NOTE_REJECTED;
-		z->code = ZR_BADZONE;
+		z->code = z->reject_code;
 		zone_advance(s, true);
 		return;
 	}
@@ -165,10 +165,18 @@ zone_on_xfer_current(struct step *s)
 	zone_advance(s, true);
 }
 
+/*
+ * What was fetched in vain is not fetched again at every NOTIFY: rejected content for long (X-22),
+ * a transfer that the primary refused or broke off for a moment that doubles (X-16).  What failed
+ * on our side says nothing about the serial.
+ */
 static bool
-is_rejection(enum zr_code code)
+in_vain(const struct zone *z, enum zr_code code)
 {
-	return code == ZR_BADZONE || code == ZR_LIMIT;
+	if (code == ZR_BADZONE || code == ZR_LIMIT)
+		return true;
+	/* A forced AXFR has a rate of its own, and the check behind it may do without one. */
+	return !zone_is(z, ZF_ROUND_FORCE) && code >= ZR_TIMEOUT && code <= ZR_SERVFAIL;
 }
 
 void
@@ -185,8 +193,9 @@ zone_on_xfer_fail(struct step *s)
 		write_fetch(s);
 		return;
 	}
-	if (is_rejection(f->code) && (f->serial_valid || zone_is(z, ZF_WANTED))) {
+	if (in_vain(z, f->code) && (f->serial_valid || zone_is(z, ZF_WANTED))) {
 		z->rejected = f->serial_valid ? f->serial : z->wanted;
+		z->reject_code = (uint8_t)f->code;
 		z->flags |= ZF_REJECTED | ZF_REJECT_NEW;
 	}
 	zone_order(s, ZONE_OR_RELEASE);

@@ -197,13 +197,19 @@ first_ready(const struct zone *z)
 	return first;
 }
 
-/* not fetched again for RETRY, doubled with every failure, up to REFRESH. */
+/*
+ * X-22: not fetched again for RETRY, doubled with every failure, up to REFRESH.  X-16: for 1 s,
+ * doubled, up to RETRY, when it was not the content that was wrong.
+ */
 static void
 hold_rejected(struct zone *z, int64_t now)
 {
+	bool content = z->reject_code == ZR_BADZONE || z->reject_code == ZR_LIMIT;
 	unsigned times = z->failures < 6 ? z->failures : 6;
-	int64_t us = zone_retry_after(z) << times;
-	int64_t most = zone_refresh_after(z, &z->times, INT64_MAX / 2);
+	int64_t us =
+	    (content ? zone_retry_after(z) << times : ZR_US_PER_S << (times > 0 ? times - 1 : 0));
+	int64_t most =
+	    content ? zone_refresh_after(z, &z->times, INT64_MAX / 2) : zone_retry_after(z);
 
 	if (most < us)
 		us = most;
@@ -234,6 +240,10 @@ zone_fail(struct step *s, bool ours)
 	bool eager = z->pending != 0 || z->data == ZONE_EMPTY;
 	if (eager && ready > now && ready != INT64_MAX && (ready < again || !asked))
 		again = ready;
+	/* It was only held: what a NOTIFY is owed need not wait for longer than that. */
+	if (!reject && z->pending != 0 && zone_is(z, ZF_REJECTED) && z->reject_us > now &&
+	    z->reject_us < again)
+		again = z->reject_us;
 	if (force) {
 		z->forced_retry_us = again;
 		/* The ordinary check need not fail because the forced transfer does. */

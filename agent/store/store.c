@@ -312,6 +312,19 @@ turn_chores(struct store *s)
 	return busy;
 }
 
+/*
+ * Is an ABORT still in the control lane?  The next attempt may have the same version: what it
+ * stages must not be taken for what is to be thrown away.
+ */
+static bool
+abort_waits(const struct store *s)
+{
+	for (struct mail *m = s->control.head; m != NULL; m = m->next)
+		if (order_of(m)->op == STORE_ABORT)
+			return true;
+	return false;
+}
+
 /* How long to wait for mail: not at all while there is work that may be done. */
 static int
 patience(const struct store *s, bool busy)
@@ -331,7 +344,8 @@ run_thread(void *arg)
 		sort_mail(s, mbox_wait(s->box, patience(s, busy)));
 		busy = turn_lane(s, &s->control, &control_limits);
 		if (!checkpoint_holds(s)) {
-			busy |= turn_lane(s, &s->stage, &stage_limits);
+			if (!abort_waits(s))
+				busy |= turn_lane(s, &s->stage, &stage_limits);
 			if (!s->quitting || s->stage.head != NULL)
 				busy |= turn_chores(s);
 		}

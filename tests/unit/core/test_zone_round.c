@@ -384,6 +384,33 @@ rejected_serial_is_not_fetched_again_and_again(void **state)
 	assert_int_equal(r.z.serial, 12);
 }
 
+/* a primary that breaks off every transfer is not asked for one at every NOTIFY. */
+static void
+broken_transfers_are_spaced(void **state)
+{
+	(void)state;
+	rig_init(&r, 1);
+	at_rest();
+	for (unsigned i = 0; i < 600; i++) { /* one minute, ten NOTIFYs a second */
+		rig_notify(&r, 0, 11);
+		rig_timer(&r);
+		rig_store_all(&r);
+		while (r.queued) {
+			rig_grant(&r);
+			if (r.z.state == ZONE_PROBING)
+				rig_soa(&r, 11);
+			else if (r.z.state == ZONE_FETCHING)
+				rig_xfer_fail(&r, ZR_CLOSED, false);
+		}
+		rig_pass(&r, S / 10);
+	}
+	assert_in_range(r.fetches, 2, 7); /* at 0, 1, 3, 7, 15, 31 s */
+	rig_pass(&r, 64 * S);
+	rig_timer(&r);
+	rig_run(&r, 11); /* and what the NOTIFY is owed is not forgotten */
+	assert_int_equal(r.z.serial, 11);
+}
+
 static void
 operator_overrides_the_rejection(void **state)
 {
@@ -467,6 +494,7 @@ main(void)
 	    T(transfer_not_newer_is_thrown_away),
 	    T(difference_that_does_not_fit_leads_to_axfr_in_the_same_slot),
 	    T(rejected_serial_is_not_fetched_again_and_again),
+	    T(broken_transfers_are_spaced),
 	    T(operator_overrides_the_rejection),
 	    T(commit_that_fails_keeps_the_old_version_and_is_tried_later),
 	    T(late_results_change_nothing),
