@@ -177,7 +177,7 @@ struct stream_done_mail {
 	int64_t zone_id;
 	uint32_t epoch;
 	bool diff;	   /* sent as differences (a STREAM_DIFF may end as a whole zone) */
-	struct zr_err err; /* ZR_OK: everything was handed to the kernel */
+	struct zr_err err; /* ZR_OK: the last message was queued on a connection that stood */
 	int64_t duration_us;
 	uint64_t octets, records, messages;
 };
