@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In a row.  A server whose message is too small for the next record may send them for ever. */
+#define EMPTY_MAX 1000
+
 struct xfrin *
 xfrin_new(const struct xfrin_query *q, const struct xfrin_ops *ops, void *arg)
 {
@@ -128,6 +131,10 @@ take_edns(struct xfrin_stats *s, const struct edns *o)
 static enum xfrin_step
 empty(struct xfrin *x, const struct msg *m, struct zr_err *e)
 {
+	if (++x->empty > EMPTY_MAX) {
+		zr_fail(e, ZR_FORMERR, "more than %d messages without records in a row", EMPTY_MAX);
+		return lost(x, e);
+	}
 	if (x->phase != XFRIN_FIRST || (m->nscount == 0 && !x->q.udp))
 		return XFRIN_MORE;
 	x->clean = true;
@@ -191,6 +198,7 @@ xfrin_feed(struct xfrin *x, const struct msg *m, struct zr_err *e)
 	}
 	if (m->ancount == 0)
 		return empty(x, m, e);
+	x->empty = 0;
 	step = records(x, m, e);
 	if (step == XFRIN_FAIL)
 		return lost(x, e);

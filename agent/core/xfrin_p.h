@@ -43,6 +43,7 @@ struct xfrin {
 	bool have_soa;
 	uint32_t serial;  /* of the first SOA */
 	uint32_t reached; /* DEL, ADD: serial up to which the chain leads */
+	unsigned empty;	  /* messages without records since the last record */
 	struct rr soa;	  /* the first one; points into the two below */
 	uint8_t soa_owner[NAME_MAX_LEN];
 	uint8_t soa_rdata[XFRIN_SOA_RDATA];

@@ -450,6 +450,29 @@ test_stats(void **state)
 	end(&f);
 }
 
+/* Padding has an end; a record in between begins it anew. */
+static void
+test_only_empty_messages(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for (unsigned turn = 0; turn < 2; turn++) {
+		begin(&f, turn == 0 ? A : I, 6);
+		for (unsigned i = 0; i < 1000; i++)
+			assert_int_equal(feed_text(f.x, f.q.kind, "!noq", &f.e), XFRIN_MORE);
+		assert_int_equal(feed_text(f.x, f.q.kind, "soa=7", &f.e), XFRIN_MORE);
+		for (unsigned i = 0; i < 1000; i++)
+			assert_int_equal(feed_text(f.x, f.q.kind, "!noq", &f.e), XFRIN_MORE);
+		assert_int_equal(feed_text(f.x, f.q.kind, "!noq", &f.e),
+		    turn == 0 ? XFRIN_FAIL : XFRIN_TRY_AXFR);
+		assert_int_equal(f.e.code, ZR_FORMERR);
+		assert_non_null(strstr(f.e.text, "without records in a row"));
+		assert_false(xfrin_clean(f.x));
+		end(&f);
+	}
+}
+
 /* After its end a reader answers whatever comes, without touching the receiver. */
 static void
 test_after_the_end(void **state)
@@ -489,6 +512,7 @@ main(void)
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_receiver_refuses),
 	    cmocka_unit_test(test_stats),
+	    cmocka_unit_test(test_only_empty_messages),
 	    cmocka_unit_test(test_after_the_end),
 	    cmocka_unit_test(test_reason_of_the_caller),
 	};
