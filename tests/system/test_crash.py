@@ -8,6 +8,7 @@ import collections
 import hashlib
 import os
 import random
+import shutil
 import signal
 import socket
 import threading
@@ -60,6 +61,33 @@ def test_killed_before_the_check(lab):
     s.relay.start()
     time.sleep(0.5)
     assert not s.primary.queries
+
+
+def test_power_cut(lab):
+    """A power cut may take the newest commit, which nobody has synced; the mark was, and brings it again.
+
+    The database goes back to what it was when NOTIFY was answered.
+    """
+    s = Scene(lab)
+    s.settle()
+    for serial in (2, 3):
+        hold = held(s, "SOA")
+        s.update([f"new{serial} A 192.0.2.9"], wait=False)
+        synced = copy_db(s.relay.db, lab.folder(f"synced{serial}"))
+        hold.set()
+        s.relay.wait_serial(ZONE, serial)
+        s.down.wait_hint(ZONE, serial)
+        s.relay.kill()
+        for end in ("", "-wal"):
+            if os.path.exists(synced + end):
+                shutil.copyfile(synced + end, s.relay.db + end)
+        os.unlink(s.relay.db + "-shm")
+        s.down.forget()
+        s.relay.start()
+        s.relay.wait_serial(ZONE, serial, 5)
+        s.down.wait_hint(ZONE, serial)
+        assert s.axfr().keys() == s.content()
+        s.settle()
 
 
 def staged(s):
