@@ -276,6 +276,59 @@ def axfr(zone, port, host="127.0.0.1", source=None, timeout=60, edns=True):
     return t
 
 
+def same_soa(a, b):
+    """The same but for the spelling of the owner, which the question may have lent."""
+    return (a.rdtype, a.ttl, a.octets, lower(a.owner)) == (SOA, b.ttl, b.octets, lower(b.owner))
+
+
+def ixfr(zone, serial, port, host="127.0.0.1", timeout=60):
+    """All records of the answer to IXFR by TCP, SOAs included; zone: octets or text."""
+    zone = zone if isinstance(zone, bytes) else wire_name(zone)
+    out, end = [], time.monotonic() + timeout * SLOW
+    query = question(zone, IXFR, False)
+    query = query[:8] + struct.pack("!H", 1) + query[10:]
+    octets = b"\0\0" + struct.pack("!IIIII", serial, 0, 0, 0, 0)
+    query += b"\xc0\x0c" + struct.pack("!HHIH", SOA, 1, 0, len(octets)) + octets
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as s:
+        s.settimeout(timeout * SLOW)
+        s.connect((host, port))
+        write_frame(s, query)
+        while True:
+            assert time.monotonic() < end, "the transfer does not end"
+            wire = read_frame(s)
+            assert wire[:2] == b"ZZ" and wire[3] & 15 == 0, f"RCODE {wire[3] & 15}"
+            out += answers(wire)
+            if len(out) == 1 and out[0].serial == serial:
+                return out
+            # Steps end with the newest SOA and the closing one; a whole zone has the closing one alone.
+            need = 3 if len(out) > 1 and out[1].rdtype == SOA else 2
+            if len(out) > 1 and sum(same_soa(r, out[0]) for r in out) == need:
+                return out
+
+
+def identity(r):
+    """What makes it another record (U-06)."""
+    return lower(r.owner), r.rdtype, r.octets
+
+
+def apply(records, stream):
+    """The version to which the answer to IXFR leads from `records`; every deletion and addition must fit."""
+    if len(stream) == 1:
+        return list(records)
+    if stream[1].rdtype != SOA:
+        return stream[:-1]
+    have = {identity(r): r for r in records}
+    soas = [i for i, r in enumerate(stream) if r.rdtype == SOA]
+    assert len(soas) % 2 == 0 and same_soa(stream[0], stream[-1])
+    for start, middle, end in zip(soas[1::2], soas[2::2], soas[3::2]):
+        for r in stream[start:middle]:
+            gone = have.pop(identity(r), None)
+            assert gone == r or (r.rdtype == SOA and same_soa(gone, r)), f"deletes {r}, there is {gone}"
+        for r in stream[middle:end]:
+            assert have.setdefault(identity(r), r) is r, f"adds {r}, which is there"
+    return list(have.values())
+
+
 def difference(a, b, limit=5):
     """What to say when two lists of records are not the same; None when they are."""
     a, b = sorted(a), sorted(b)
