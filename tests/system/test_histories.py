@@ -149,9 +149,10 @@ def test_history(lab, kind):
             if rng.random() < 0.1:
                 relay.restart()
         assert not relay.events("commit-failed")
-        for event in ("transfer-done", "served"):
-            kinds = [e["kind"] for e in relay.events(event)]
-            assert min(kinds.count("AXFR"), kinds.count("IXFR")) > ROUNDS // 50, kinds
+        if ROUNDS >= 100:   # a short history may be all AXFR: after a broken difference none is asked for a while
+            for event in ("transfer-done", "served"):
+                kinds = [e["kind"] for e in relay.events(event)]
+                assert min(kinds.count("AXFR"), kinds.count("IXFR")) > ROUNDS // 50, kinds
         fresh = Relay(lab, "fresh", primaries={"up": {"address": primary.address}}, downstreams=WATCH,
                       zones=[origin]).start()
         fresh.wait_serial(origin, h.soa.serial)
