@@ -17,11 +17,13 @@
 #include "base/table.h"
 #include "config/config.h"
 #include "core/acl.h"
+#include "core/forced.h"
 #include "core/limiter.h"
 #include "core/notifyin.h"
 #include "core/notifyout.h"
 #include "core/primary.h"
 #include "core/sched.h"
+#include "core/targets.h"
 #include "core/zone.h"
 #include "ctl/ctl.h"
 #include "net/listen.h"
@@ -31,7 +33,12 @@
 #include "store/store.h"
 
 struct entry;
+struct forced_zone;
+struct hooks;
+struct hook_job;
 struct probe;
+struct targets;
+struct zone_targets;
 
 /* Where an answer goes. */
 struct replyto {
@@ -68,6 +75,7 @@ struct stream {
 	struct zr_addr peer;
 	const char *downstream; /* interned name */
 	bool sure;		/* of who it is */
+	uint64_t forced_event;	/* forced_stream_event() when it began */
 };
 
 /* A NOTIFY owed to one target. */
@@ -133,8 +141,11 @@ struct entry {
 	struct waiter *waiters, **waiters_end; /* in the order of their marks */
 	struct stream *streams;
 	struct owed *owed;
-	char *error;		  /* text of the last failure, for live status; NULL = none */
-	struct zr_mono triggered; /* when the running round was asked for, for the log */
+	struct forced_zone *forced;   /* forced.c: last event and its downstreams; NULL: none */
+	struct hook_job *hooks;	      /* hook.c: commands owed */
+	struct zone_targets *targets; /* targets.c: of zones without a list; NULL: not looked for */
+	char *error;		      /* text of the last failure, for live status; NULL = none */
+	struct zr_mono triggered;     /* when the running round was asked for, for the log */
 };
 
 struct listener {
@@ -205,6 +216,8 @@ struct agent {
 	uint32_t next_epoch;
 	struct rng rng;
 	struct ctl *ctl;
+	struct hooks *hooks;	 /* hook.c */
+	struct targets *targets; /* targets.c: resolver and its cache */
 	struct log_limit stranger_log, zone_log;
 	struct agent_stats stats;
 	struct zr_now started;
@@ -339,6 +352,63 @@ void outbox_fetched(struct entry *en, const char *downstream, const struct zr_ad
     uint32_t serial, int64_t version);
 void outbox_drop(struct entry *en);
 void outbox_reconfigure(struct entry *en);
+
+/* ---- forced.c: the last forced transfer and what became of it ---- */
+
+/*
+ * Before the commit of a forced transfer: judges it (core/forced.h) and fills c->forced.  Returns
+ * the verdict; forced_leave_out() then says whom a row of the outbox is not for.
+ */
+enum forced_verdict forced_before(
+    struct entry *en, const struct zone_commit *zc, struct store_commit *c);
+bool forced_leave_out(const struct entry *en, const struct zone_commit *zc, enum forced_verdict v,
+    const char *downstream, const struct zr_addr *target);
+/* When the commit is done: the event is in force, and its downstreams are waited for. */
+void forced_committed(struct entry *en, const struct store_commit *c);
+/* outbox.c tells what happens to a NOTIFY(AXFR). */
+void forced_peer_seen(struct entry *en, const char *downstream, const struct zr_addr *target,
+    enum forced_peer_event ev, const char *text);
+/* An AXFR out begins: the number of the event it satisfies; and has ended well. */
+uint64_t forced_stream_event(const struct entry *en);
+void forced_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
+    uint64_t event, int64_t version);
+/* the address is known not to understand NOTIFY(AXFR) now. */
+bool forced_unsupported(struct agent *a, const struct zr_addr *target);
+/* At start, from the store. */
+int forced_load(struct agent *a, struct zr_err *e);
+void forced_drop(struct entry *en);
+void forced_free(struct agent *a);
+
+/* ---- hook.c: commands of downstreams ---- */
+
+/* Rows for the commit order; NULL and 0 when no downstream has a command for it. */
+struct store_hook *hook_rows(
+    struct entry *en, const struct zone_commit *zc, const char *source, size_t *count);
+/* Rows are on disk: they are run when it is their turn.  Also at start. */
+void hook_owe(struct entry *en, const struct store_hook *rows, size_t n);
+int hook_open(struct agent *a, struct zr_err *e); /* SIGCHLD, queue; before hook_owe() */
+void hook_close(struct agent *a); /* ends what runs: they are owed, and run after the next start */
+void hook_drop(struct entry *en);
+void hook_reconfigure(struct entry *en);
+void hook_json(struct buf *b, const struct entry *en); /* one line of kind "hook" for each */
+
+/* ---- targets.c: whom to notify when no list is given ---- */
+
+int targets_open(struct agent *a, struct zr_err *e);
+void targets_close(struct agent *a);
+/* After a reload: own addresses, resolvers. */
+void targets_reconfigure(struct agent *a);
+/* The zone's NOTIFYs go to computed targets; also-notify alone does not make it so. */
+bool targets_computed(const struct entry *en);
+/*
+ * A row without target is owed: finds out whom it is for, then posts a STORE_OUTBOX_ADD that
+ * replaces it.  Names that do not resolve are tried again while the others are notified.
+ */
+void targets_expand(struct entry *en, const struct store_notify *row);
+/* Is this address one of the zone's targets as far as is known (also-notify included)? */
+bool targets_has(const struct entry *en, const struct zr_addr *target);
+void targets_drop(struct entry *en);
+void targets_json(struct buf *b, struct entry *en); /* one line of kind "target" for each */
 
 /* ---- live.c: the control socket ---- */
 

@@ -27,6 +27,21 @@ struct config_prefixes {
 	size_t n;
 };
 
+/* A command and its arguments; ends with NULL.  Arguments may hold {zone} and the like. */
+struct config_argv {
+	char **v;
+	size_t n; /* 0: none */
+};
+
+/* In the order of enum primary_forced and enum zone_lower. */
+enum config_forced {
+	CONFIG_FORCED_AUTO,
+	CONFIG_FORCED_ADDRESS,
+	CONFIG_FORCED_KEY,
+	CONFIG_FORCED_OFF
+};
+enum config_lower { CONFIG_LOWER_AUTHENTICATED, CONFIG_LOWER_ALWAYS, CONFIG_LOWER_NEVER };
+
 struct config_primary {
 	char *name;
 	struct config_addrs address;	    /* tried in order */
@@ -38,9 +53,19 @@ struct config_primary {
 	bool ixfr_strict;		    /* no: needless additions in differences are ignored */
 	bool edns;			    /* no: never send OPT */
 	bool soa_tcp;			    /* yes: SOA queries over TCP (F-07) */
+	enum config_forced forced;	    /* whose NOTIFY(AXFR) is taken */
+	uint32_t max_forced;		    /* concurrent forced transfers from it */
+	uint32_t forced_rate, forced_burst; /* forced transfers per minute, and at once */
 };
 
 enum config_transport { CONFIG_UDP, CONFIG_TCP };
+enum config_server_kind {
+	CONFIG_KIND_NONE,
+	CONFIG_KIND_BIND,
+	CONFIG_KIND_NSD,
+	CONFIG_KIND_KNOT,
+	CONFIG_KIND_POWERDNS
+};
 
 struct config_downstream {
 	char *name;
@@ -50,6 +75,19 @@ struct config_downstream {
 	bool notify_hint; /* SOA in the answer section (N-07) */
 	enum config_transport notify_transport;
 	struct zr_addr source4, source6;
+	enum config_server_kind server;
+	struct config_argv on_forced; /* after a forced transfer; `server` gives a default */
+	struct config_argv on_change; /* after every other commit that changed the content */
+	int64_t hook_timeout_us;
+	uint32_t hook_tries;
+};
+
+/* Where NOTIFYs of a zone go besides also-notify (PL-06). */
+enum config_targets {
+	CONFIG_TARGETS_EXPLICIT,   /* addresses of the downstreams */
+	CONFIG_TARGETS_NS,	   /* hosts of the NS RRset */
+	CONFIG_TARGETS_NS_AND_ACL, /* those of them that may transfer */
+	CONFIG_TARGETS_ACL	   /* single addresses that may transfer */
 };
 
 /* What a template says; zones without keys of their own share their template's. */
@@ -62,11 +100,22 @@ struct config_policy {
 	int64_t retry_min_us, retry_max_us;
 	uint64_t max_size; /* octets of a zone */
 	uint64_t max_records;
-	int64_t max_transfer_us; /* in */
-	int64_t splay_us;	 /* random delay of first onward NOTIFYs, 0 = none */
-	uint32_t journal_steps;	 /* kept per zone */
-	bool ixfr;		 /* ask for IXFR */
-	bool notify_enclosing;	 /* */
+	int64_t max_transfer_us;    /* in */
+	int64_t splay_us;	    /* random delay of first onward NOTIFYs, 0 = none */
+	uint32_t journal_steps;	    /* kept per zone */
+	bool ixfr;		    /* ask for IXFR */
+	bool notify_enclosing;	    /* */
+	int64_t forced_interval_us; /* one forced transfer in so long */
+	uint32_t forced_burst;	    /* so many at once before that */
+	enum config_lower forced_lower;
+	int64_t
+	    forced_splay_us; /* NOTIFY(AXFR) to many downstreams is spread over at most so long */
+	int64_t forced_window_us; /* the same content within it is a duplicate */
+	int64_t forced_verify_us; /* besides twice the splay */
+	bool forced_return;	  /* A-05; no: not to the peers that are party to the event */
+	enum config_targets notify_targets;
+	struct config_addrs also_notify;
+	bool notify_mname; /* the host of SOA MNAME is notified like the others (PL-07) */
 };
 
 struct config_zone {
@@ -85,11 +134,16 @@ struct config_server {
 	uint32_t max_transfers_in;  /* total concurrent */
 	uint32_t max_transfers_out; /* total concurrent */
 	uint32_t max_transfers_out_per_downstream;
-	uint32_t soa_rate;	 /* SOA queries per second, all primaries */
-	uint32_t notify_rate;	 /* NOTIFYs out per second */
-	uint32_t notify_in_rate; /* accepted per source and second; strangers a tenth */
-	uint32_t tcp_clients;	 /* connections in total */
-	uint32_t tcp_per_client; /* per source address */
+	uint32_t soa_rate;		    /* SOA queries per second, all primaries */
+	uint32_t notify_rate;		    /* NOTIFYs out per second */
+	uint32_t max_forced;		    /* concurrent forced transfers, all primaries */
+	uint32_t forced_rate, forced_burst; /* per minute, all primaries */
+	uint32_t max_hooks;		    /* commands running at the same time */
+	struct config_addrs self_address;   /* further addresses that are ours (PL-04) */
+	struct config_addrs resolver;	    /* empty: those of the system */
+	uint32_t notify_in_rate;	    /* accepted per source and second; strangers a tenth */
+	uint32_t tcp_clients;		    /* connections in total */
+	uint32_t tcp_per_client;	    /* per source address */
 	int64_t tcp_idle_us;
 	int64_t soa_timeout_us; /* per try over UDP */
 	uint32_t soa_tries;

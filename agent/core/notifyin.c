@@ -34,7 +34,7 @@ _Static_assert((NOTIFYIN_MEMORY & (NOTIFYIN_MEMORY - 1)) == 0, "a power of two")
 
 const char *const notifyin_why_names[] = {"ok", "repeat", "repeat_waits", "response", "rcode",
     "short", "flood", "stranger", "malformed", "questions", "truncated", "version", "signed",
-    "class", "qtype", "no_zone", "child", "not_primary"};
+    "class", "qtype", "no_zone", "child", "not_primary", "forced_off", "forced_auth"};
 _Static_assert(
     sizeof(notifyin_why_names) / sizeof(notifyin_why_names[0]) == NOTIFYIN_WHY_COUNT, "names");
 
@@ -158,12 +158,12 @@ answer(struct notifyin_verdict *v, enum notifyin_why why, uint16_t rcode, int ed
 }
 
 static const struct notify_type *
-find_type(const struct notifyin *n, const struct msg *m)
+find_type(const struct msg *m)
 {
 	for (size_t i = 0; i < sizeof(notify_types) / sizeof(notify_types[0]); i++) {
 		const struct notify_type *t = &notify_types[i];
 		if (t->opcode == m->opcode && t->qtype == m->qtype)
-			return t->forced && !n->conf.forced_enabled ? NULL : t;
+			return t;
 	}
 	return NULL;
 }
@@ -185,8 +185,8 @@ unanswerable(const struct msg *m, struct notifyin_verdict *v)
 
 /* Everything that can be said without looking for the zone. */
 static const struct notify_type *
-check_form(const struct notifyin *n, const struct notifyin_source *src, const struct msg *m,
-    int parsed, struct notifyin_verdict *v)
+check_form(
+    const struct notifyin_source *src, const struct msg *m, int parsed, struct notifyin_verdict *v)
 {
 	const struct notify_type *t = NULL;
 
@@ -201,7 +201,7 @@ check_form(const struct notifyin *n, const struct notifyin_source *src, const st
 		answer(v, NOTIFYIN_VERSION, RCODE_BADVERS, -1);
 	else if (m->has_tsig && !src->authenticated)
 		answer(v, NOTIFYIN_SIGNED, RCODE_NOTAUTH, -1);
-	else if ((t = find_type(n, m)) == NULL)
+	else if ((t = find_type(m)) == NULL)
 		answer(v, NOTIFYIN_QTYPE, RCODE_NOTIMP, EDE_NOT_SUPPORTED);
 	else if (m->qclass != CLASS_IN)
 		answer(v, NOTIFYIN_CLASS, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE);
@@ -294,11 +294,27 @@ read_hint(const struct msg *m, const struct zone *z, struct zone_notify *out)
 
 /* ---- judging ---- */
 
+/* NOTIFY(AXFR) lifts the serial gate, so a primary with a key must use it. */
+static bool
+may_force(const struct primary *p, const struct notifyin_source *src, struct notifyin_verdict *v)
+{
+	bool need =
+	    p->forced == PRIMARY_FORCED_KEY || (p->forced == PRIMARY_FORCED_AUTO && p->keyed);
+
+	if (p->forced == PRIMARY_FORCED_OFF)
+		answer(v, NOTIFYIN_FORCED_OFF, RCODE_REFUSED, EDE_PROHIBITED);
+	else if (need && !src->authenticated)
+		answer(v, NOTIFYIN_FORCED_AUTH, RCODE_REFUSED, EDE_PROHIBITED);
+	else
+		return true;
+	return false;
+}
+
 static void
 judge_known(struct notifyin *n, const struct notifyin_source *src, const struct msg *m, int parsed,
     struct zr_mono now, struct notifyin_verdict *v)
 {
-	const struct notify_type *t = check_form(n, src, m, parsed, v);
+	const struct notify_type *t = check_form(src, m, parsed, v);
 	if (t == NULL)
 		return;
 	uint64_t key = request_key(src, m);
@@ -311,10 +327,13 @@ judge_known(struct notifyin *n, const struct notifyin_source *src, const struct 
 		answer(v, NOTIFYIN_NOT_PRIMARY, RCODE_REFUSED, EDE_PROHIBITED);
 		return;
 	}
+	struct primary *p = z->policy->primaries[v->notify.primary];
+	if (t->forced && !may_force(p, src, v))
+		return;
 	answer(v, NOTIFYIN_OK, RCODE_NOERROR, -1);
 	v->aa = true;
 	v->zone = z;
-	v->primary = z->policy->primaries[v->notify.primary];
+	v->primary = p;
 	v->notify.forced = t->forced;
 	v->notify.authenticated = src->authenticated;
 	if (!t->forced)

@@ -37,7 +37,6 @@ struct notifyin_zones {
 
 struct notifyin_conf {
 	struct bucket_rate known, stranger; /* per source */
-	bool forced_enabled;		    /* NOTIFY(AXFR) is understood; else NOTIMP */
 };
 
 struct notifyin *notifyin_new(const struct notifyin_conf *c, const struct notifyin_zones *z);
@@ -72,6 +71,8 @@ enum notifyin_why {
 	NOTIFYIN_NO_ZONE,
 	NOTIFYIN_CHILD,	      /* name below a delegation */
 	NOTIFYIN_NOT_PRIMARY, /* known peer, but not a primary of this zone */
+	NOTIFYIN_FORCED_OFF,  /* NOTIFY(AXFR): not taken from this primary (REFUSED, EDE 18) */
+	NOTIFYIN_FORCED_AUTH, /* NOTIFY(AXFR) of this primary must be authenticated */
 	NOTIFYIN_WHY_COUNT
 };
 

@@ -29,13 +29,23 @@ struct primary_address {
 	uint8_t failures; /* exponent of the hold */
 };
 
+/* Who may send NOTIFY(AXFR) on its behalf. */
+enum primary_forced {
+	PRIMARY_FORCED_AUTO, /* authenticated when it has a key or certificate, else by address */
+	PRIMARY_FORCED_ADDRESS, /* by address */
+	PRIMARY_FORCED_KEY,	/* authenticated only */
+	PRIMARY_FORCED_OFF	/* nobody */
+};
+
 struct primary {
 	struct sched_peer peer;
 	uint32_t id; /* as in the acl */
 	uint16_t address_count;
 	uint8_t ixfr_bad;
-	bool ixfr; /* configuration: may be asked for IXFR */
-	bool edns; /* configuration: may be sent OPT */
+	bool ixfr;		    /* configuration: may be asked for IXFR */
+	bool edns;		    /* configuration: may be sent OPT */
+	bool keyed;		    /* configuration: has a key or certificate for its NOTIFYs */
+	enum primary_forced forced; /* configuration; set after primary_init() */
 	int64_t ixfr_off_us;
 	struct primary_address *address; /* owned */
 	void *app;			 /* the app's: its configuration */

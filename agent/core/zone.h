@@ -107,8 +107,8 @@ struct zone_policy {
 	int64_t refresh_min_us, refresh_max_us;
 	int64_t retry_min_us, retry_max_us;
 	int64_t expire_min_us, expire_max_us; /* 0 = no bound (E-08: a minimum exceeds the SOA's) */
-	int64_t
-	    forced_every_us; /* forced transfers of one zone are at least so far apart; 0 = any */
+	int64_t forced_every_us; /* one forced transfer of a zone in so long; 0 = any number */
+	uint32_t forced_burst;	 /* so many at once before that; at least 1 */
 	enum zone_lower forced_lower;
 	bool ixfr;
 	bool notify_enclosing; /* A-01; used by notifyin */
@@ -134,7 +134,11 @@ struct zone_start {
 	struct zr_wall checked_at, refresh_at, expire_at; /* 0 = not known */
 	enum zone_pending pending;
 	uint32_t failures;
-	bool axfr_next; /* the serial is ambiguous: next refresh by AXFR (A-10 (4)) */
+	bool axfr_next;	   /* the serial is ambiguous: next refresh by AXFR (A-10 (4)) */
+	uint16_t notifier; /* of a pending force: index in the policy, or ZONE_NO_INDEX */
+	bool authenticated;
+	struct zr_wall forced_at; /* last forced transfer; 0 = none */
+	int64_t forced_duration_us;
 };
 
 struct zone_notify {
@@ -205,6 +209,8 @@ struct zone_commit {
 	bool ambiguous;	   /* the old serial may now name two contents */
 	bool had_data;	   /* old_serial is valid */
 	bool forced;
+	bool operator;	   /* forced by command */
+	uint16_t notifier; /* forced by the NOTIFY of this primary; or ZONE_NO_INDEX */
 	/* fsync it: nothing in the row would bring it back after a power cut, neither a pending
 	 * mark nor an overdue refresh, and NOTIFYs are answered for its serial from now on (N-09)
 	 */
@@ -230,6 +236,8 @@ struct zone_order {
 		struct {
 			enum zone_pending pending;
 			uint16_t seq;
+			uint16_t notifier; /* or ZONE_NO_INDEX */
+			bool authenticated;
 		} mark;
 		struct {
 			enum sched_lane lane;

@@ -130,6 +130,13 @@ order_size(enum store_op op)
 		return SIZE_WITH(log);
 	case STORE_SWEEP:
 		return SIZE_WITH(sweep);
+	case STORE_FORCED_PEER:
+		return SIZE_WITH(forced_peer);
+	case STORE_NO_AXFR:
+		return SIZE_WITH(no_axfr);
+	case STORE_HOOK_SET:
+		return SIZE_WITH(hook);
+	case STORE_AMBIGUOUS_CLEAR:
 	case STORE_REMOVE_ZONE:
 	case STORE_SYNC:
 		break;
@@ -164,6 +171,7 @@ store_order_free(struct store_order *o)
 		free(o->commit.soa);
 		free(o->commit.soa_owner);
 		free(o->commit.notify);
+		free(o->commit.hooks);
 		break;
 	case STORE_OUTBOX_ADD:
 		free(o->outbox.v);

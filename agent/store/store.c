@@ -85,6 +85,10 @@ static const struct {
     [STORE_OUTBOX_SET] = {"outbox-set", outbox_set},
     [STORE_PEER_SEEN] = {"peer-seen", peers_seen},
     [STORE_LOG_TRANSFER] = {"log-transfer", peers_log},
+    [STORE_FORCED_PEER] = {"forced-peer", sync_run},
+    [STORE_NO_AXFR] = {"no-axfr", sync_run},
+    [STORE_AMBIGUOUS_CLEAR] = {"ambiguous-clear", sync_run},
+    [STORE_HOOK_SET] = {"hook-set", sync_run},
     [STORE_SWEEP] = {"sweep", sweep_run},
     [STORE_SYNC] = {"sync", sync_run},
 };

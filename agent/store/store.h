@@ -3,7 +3,7 @@
  * The store: SQLite behind one thread, which is the only writer.
  *
  * Life: store_open() locks, opens and migrates in the calling thread, and only notes what a crash
- * left; store_each_zone() and store_each_outbox() read what the main loop needs; store_start()
+ * left; store_each_*() read what the main loop needs; store_start()
  * starts the thread (and a helper that writes the WAL back); from then on only store_post() until
  * store_stop().
  *
@@ -61,6 +61,8 @@ struct store_zone {
 	struct zr_wall expire_at;
 	enum store_pending pending;
 	struct zr_wall pending_since;
+	const char *pending_notifier; /* primary whose NOTIFY it is; "" = nobody's; borrowed */
+	bool pending_authenticated;
 	uint32_t failures;  /* checks or transfers failed in a row */
 	bool ambiguous;	    /* `serial` may name two contents: next refresh by AXFR (A-10 (4)) */
 	enum zr_code error; /* last failure, ZR_OK = none since the last success */
@@ -68,7 +70,10 @@ struct store_zone {
 	struct zr_wall error_at, next_try;
 };
 
-/* One owed NOTIFY. */
+/*
+ * One owed NOTIFY.  Without a target (family 0, name ""): who must hear of it is still to be
+ * found out; STORE_OUTBOX_ADD with `replaces` puts the targets in its place.
+ */
 struct store_notify {
 	int64_t id;
 	int64_t zone_id;
@@ -78,6 +83,61 @@ struct store_notify {
 	uint32_t serial;
 	struct zr_wall not_before;
 	uint32_t tries;
+};
+
+/* The last forced transfer of a zone; core/forced.h says what it means. */
+struct store_forced {
+	int64_t zone_id;
+	uint64_t event;
+	struct zr_wall at, event_at;
+	uint32_t serial;
+	int64_t version;
+	uint8_t digest[SEGMENT_DIGEST], before[SEGMENT_DIGEST];
+	uint32_t repeats, alternations;
+	int64_t duration_us;
+	char verdict[16];
+	char notifier[64], source[64]; /* names of primaries; notifier "": the operator */
+};
+
+/* What became of it at one address of a downstream. */
+struct store_forced_peer {
+	int64_t zone_id;
+	char name[64];
+	struct zr_addr target;
+	uint64_t event;
+	char state[16];
+	struct zr_wall at;
+	char text[ZR_ERR_TEXT];
+};
+
+/* An address that does not know NOTIFY(AXFR). */
+struct store_no_axfr {
+	struct zr_addr target;
+	struct zr_wall until;
+	char text[64];
+};
+
+/* A command of a downstream that is to be run; one for each zone and name, newer replaces older. */
+struct store_hook {
+	int64_t id; /* filled in by the store */
+	int64_t zone_id;
+	char name[64]; /* of the downstream */
+	bool forced;   /* stays set when a newer one that is not forced replaces it */
+	uint32_t serial, old_serial;
+	bool has_old;
+	char source[64]; /* name of the primary */
+	struct zr_wall not_before;
+	uint32_t tries;
+};
+
+/* How a try of it ended. */
+struct store_hook_result {
+	struct zr_wall at;
+	int64_t duration_us;
+	bool forced;
+	uint32_t serial;
+	char state[8]; /* "done", "retry", "failed" */
+	char text[ZR_ERR_TEXT];
 };
 
 /* ---- staged content ---- */
@@ -139,8 +199,13 @@ enum store_op {
 	STORE_OUTBOX_SET, /* notify: tries and next time of one row, or its end; no row: nothing */
 	STORE_PEER_SEEN,  /* peer: what a primary or downstream was seen to hold or do */
 	STORE_LOG_TRANSFER, /* log: a transfer out, or one that failed */
-	STORE_SWEEP,	    /* sweep: remove dead segments and old journal of one zone */
-	STORE_SYNC	    /* nothing; durable; comes back when all before it is on disk */
+	STORE_FORCED_PEER,  /* forced_peer: what became of the last forced transfer at an address */
+	STORE_NO_AXFR,	    /* no_axfr: remembers an address; until unset: forgets it */
+	/* Every downstream has fetched the zone since it became ambiguous (A-10 (2)). */
+	STORE_AMBIGUOUS_CLEAR,
+	STORE_HOOK_SET, /* hook: the result of a try, and the end of the row, or its next try */
+	STORE_SWEEP,	/* sweep: remove dead segments and old journal of one zone */
+	STORE_SYNC	/* nothing; durable; comes back when all before it is on disk */
 };
 
 #define STORE_DONE 1 /* mail.type of an order that comes back */
@@ -185,6 +250,11 @@ struct store_commit {
 	enum store_pending pending_after; /* what is still owed after this commit */
 	struct store_notify *notify;	  /* outbox rows; as STORE_OUTBOX_ADD; owned (free) */
 	size_t notify_count;
+	bool has_forced;
+	struct store_forced forced; /* with has_forced: what the zone's row becomes */
+	struct store_hook
+	    *hooks; /* owned (free); ids, and forced where a row was absorbed, are filled in */
+	size_t hook_count;
 	struct store_log log;
 	uint32_t journal_max_steps; /* older versions' steps are void; 0 = no journal */
 	uint64_t journal_max_octets;
@@ -236,9 +306,15 @@ struct store_order {
 			/* result when the row existed; freed with the order */
 			struct store_zone *zone;
 		} add;
+		/*
+		 * Notifier and authenticated are taken over when the row rises to FORCE, and when
+		 * an authenticated one comes on top of one that was not.
+		 */
 		struct {
 			enum store_pending pending;
 			struct zr_wall since;
+			char notifier[64];
+			bool authenticated;
 		} mark;
 		struct {
 			int64_t version;
@@ -250,12 +326,22 @@ struct store_order {
 		struct {
 			struct store_notify *v; /* owned */
 			size_t count;
+			int64_t replaces; /* id of a row without target that goes; 0: none */
 		} outbox; /* ids, and qtype where a row was absorbed, are filled in on return */
 		struct {
 			struct store_notify row;
 			bool remove;
 		} notify;
 		struct store_peer peer;
+		struct store_forced_peer forced_peer;
+		struct store_no_axfr no_axfr;
+		struct {
+			struct store_hook row;
+			bool remove;
+			bool has_result;
+			struct store_hook_result result;
+		} hook; /* a row that is gone was replaced by a newer one: only the result is kept
+			 */
 		struct store_log log;
 		struct {
 			/* Oldest version a transfer out still reads; for an IXFR that of its first
@@ -285,6 +371,15 @@ int store_each_zone(
     struct store *s, int (*cb)(void *, const struct store_zone *), void *arg, struct zr_err *e);
 int store_each_outbox(
     struct store *s, int (*cb)(void *, const struct store_notify *), void *arg, struct zr_err *e);
+/* What is there to be loaded by the main loop, in no particular order. */
+int store_each_forced(
+    struct store *s, int (*cb)(void *, const struct store_forced *), void *arg, struct zr_err *e);
+int store_each_forced_peer(struct store *s, int (*cb)(void *, const struct store_forced_peer *),
+    void *arg, struct zr_err *e);
+int store_each_no_axfr(
+    struct store *s, int (*cb)(void *, const struct store_no_axfr *), void *arg, struct zr_err *e);
+int store_each_hook(
+    struct store *s, int (*cb)(void *, const struct store_hook *), void *arg, struct zr_err *e);
 int store_start(struct store *s, struct zr_err *e);
 void store_post(struct store *s, struct store_order *o); /* any thread */
 /* Carries out what is queued, ends the thread, checkpoints, closes, frees. */

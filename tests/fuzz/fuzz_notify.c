@@ -14,7 +14,7 @@
 #define HEAD 4
 #define HOW_TCP 0x01
 #define HOW_AUTHENTICATED 0x02
-#define HOW_FORCED 0x04	  /* NOTIFY(AXFR) is understood */
+#define HOW_KEYED 0x04	  /* NOTIFY(AXFR) must be authenticated */
 #define HOW_ANSWERED 0x08 /* the delayed answer is sent before the next request comes */
 #define HOW_LATER 0x10	  /* ten seconds later */
 #define HOW_CUT 0x20	  /* names below the zone are delegated */
@@ -79,7 +79,7 @@ open_world(void)
 		e[i] = (struct acl_entry){acl_host(&host), i < 2 ? 1 : 2};
 	}
 	w->acl = acl_new(e, 3);
-	w->n = notifyin_new(&(struct notifyin_conf){bucket_rate(50, 50), bucket_rate(5, 5), false},
+	w->n = notifyin_new(&(struct notifyin_conf){bucket_rate(50, 50), bucket_rate(5, 5)},
 	    &(struct notifyin_zones){find, delegated, w});
 	return w;
 }
@@ -128,11 +128,11 @@ request(struct world *w, uint8_t how, uint8_t from, const uint8_t *data, size_t 
 {
 	struct notifyin_source src = {
 	    .from = who(from), .tcp = how & HOW_TCP, .authenticated = how & HOW_AUTHENTICATED};
-	const struct notifyin_conf conf = {
-	    bucket_rate(50, 50), bucket_rate(5, 5), how & HOW_FORCED};
+	const struct notifyin_conf conf = {bucket_rate(50, 50), bucket_rate(5, 5)};
 	struct notifyin_verdict v;
 	struct msg m;
 
+	w->primary.keyed = how & HOW_KEYED;
 	notifyin_configure(w->n, &conf, w->acl);
 	w->cut = how & HOW_CUT;
 	if (how & HOW_LATER) {
