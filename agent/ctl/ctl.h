@@ -13,14 +13,17 @@
  *
  *   version                  one line of kind "daemon"
  *   live                     "daemon", one "state" per state, every "primary", every "downstream"
- *   live NAME                "zone", "primary" per primary of the zone, "downstream" likewise;
- *                            error notfound when it is not configured
+ *   live NAME                "zone", "primary" per primary of the zone, "downstream" for each
+ *                            NOTIFY owed, "forced" for each address of the last event, "hook",
+ *                            "target"; error notfound when it is not configured
  *   live-zones               streamed: "zone" for each configured zone; zones in state
  *                            "current" with activity "idle" may be left out
  *   refresh NAME|--all       check now, lane operator, holds of its primaries are lifted;
- *                            answers {"kind":"order","zones":N} when it has been taken
+ *                            answers {"kind":"order","zones":N} when its mark is on disk
  *   retransfer NAME          as refresh, with AXFR whatever the serial
- *   notify NAME [DOWNSTREAM] owe a NOTIFY again; {"kind":"order","zones":1,"notifies":N}
+ *   notify NAME [DOWNSTREAM] owe a NOTIFY again; {"kind":"order","zones":1,"notifies":N} when the
+ *                            rows are on disk (0: whom it is for is still to be found out)
+ *   notify-axfr NAME [DOWNSTREAM]  the same with NOTIFY(AXFR): a new event
  *   reload                   {"kind":"order","zones":N,"added":N,"removed":N,"changed":N}; or one
  *                            {"kind":"problem","text":"file:line:col: ..."} each, and error conf
  *   stop                     ok, then the daemon ends
@@ -34,10 +37,18 @@
  *               pending_at serial version refresh_at expire_at failures next_at primary address
  *               transfer transfer_at records octets messages want_serial error error_code
  *               error_peer error_at
+ *               pending_notifier (primary, with pending "force") forced_wait_at forced_wait
+ *               ("zone limit", "primary limit", "global limit", "failed, retry"; without
+ *               forced_wait_at: until a slot is free) and of the last event, if there was one:
+ *               event (number) event_at (its commit, or command) and, when it was a transfer,
+ *               event_last_at (duplicates included) event_serial event_verdict event_repeats
+ *               event_notifier ("" the operator) event_source event_pinned_until_at
  *   primary     name address failures held_until_at error error_at transfers queued
  *               and for `live NAME`: serial serial_at
- *   downstream  name address outbox inflight transfers error error_at
- *               and for `live NAME`: serial (owed or in flight) tries next_at
+ *   downstream  name address outbox inflight transfers error error_at unsupported_until_at (of any
+ *               of its addresses)
+ *               and for `live NAME`: serial (owed or in flight) qtype tries next_at
+ *   forced      name address state (forced_peer_names) at text event
  *
  *   state       "never" (nothing was ever loaded), "expired", "behind" (a primary or a NOTIFY
  *               announced a newer serial), "failing" (the last round of checks failed; what is
