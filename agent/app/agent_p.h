@@ -387,10 +387,17 @@ struct store_hook *hook_rows(
 /* Rows are on disk: they are run when it is their turn.  Also at start. */
 void hook_owe(struct entry *en, const struct store_hook *rows, size_t n);
 int hook_open(struct agent *a, struct zr_err *e); /* SIGCHLD, queue; before hook_owe() */
-void hook_close(struct agent *a); /* ends what runs: they are owed, and run after the next start */
+/*
+ * Stopping: what runs is told to end, and stays owed until after the next start.  While hook_busy()
+ * the loop is not to end; it asks agent_maybe_quit() again, after 5 s at the latest.
+ */
+void hook_stop(struct agent *a);
+bool hook_busy(const struct agent *a);
+void hook_close(struct agent *a); /* kills what still runs; NULL-safe, before or after the zones */
 void hook_drop(struct entry *en);
 void hook_reconfigure(struct entry *en);
-void hook_json(struct buf *b, const struct entry *en); /* one line of kind "hook" for each */
+/* One object of kind "hook" for each, ended by a newline (which ctl_body() does not want). */
+void hook_json(struct buf *b, const struct entry *en);
 
 /* ---- targets.c: whom to notify when no list is given ---- */
 
