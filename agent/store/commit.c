@@ -147,16 +147,17 @@ flip(struct store *s, const struct store_order *o, const struct zone_base *z, st
 }
 
 static int
-put_ambiguous(
-    struct store *s, int64_t zone, uint32_t low, uint32_t high, int64_t until, struct zr_err *e)
+put_ambiguous(struct store *s, const struct store_order *o, uint32_t low, uint32_t high,
+    int64_t until, struct zr_err *e)
 {
 	struct q q;
 
 	q_open(&q, s->db, SQL_AMBIGUOUS_ADD);
-	q_int(&q, ":zone", zone);
+	q_int(&q, ":zone", o->zone_id);
 	q_int(&q, ":low", low);
 	q_int(&q, ":high", high);
 	q_int(&q, ":until", until);
+	q_int(&q, ":version", o->commit.version);
 	return q_run(&q, e);
 }
 
@@ -169,11 +170,11 @@ static int
 add_ambiguous(struct store *s, const struct store_order *o, int64_t until, struct zr_err *e)
 {
 	const struct store_commit *c = &o->commit;
-	bool back = !serial_gt(c->serial, c->old_serial);
+	uint32_t low = serial_gt(c->serial, c->old_serial) ? c->old_serial : c->serial;
 	int64_t count = 0;
 	struct q q;
 
-	if (put_ambiguous(s, o->zone_id, back ? c->serial : c->old_serial, c->old_serial, 0, e) < 0)
+	if (put_ambiguous(s, o, low, c->old_serial, 0, e) < 0)
 		return -1;
 	q_open(&q, s->db, SQL_AMBIGUOUS_COUNT);
 	q_int(&q, ":zone", o->zone_id);
@@ -181,10 +182,11 @@ add_ambiguous(struct store *s, const struct store_order *o, int64_t until, struc
 		return -1;
 	if (count <= AMBIGUOUS_MAX)
 		return 0;
-	/* A primary that plays games: for a while every serial is. */
-	if (run_zone(s->db, SQL_AMBIGUOUS_CLEAR, o->zone_id, e) < 0)
+	/* A primary that plays games: for a while every serial is, and ours as before. */
+	if (run_zone(s->db, SQL_AMBIGUOUS_CLEAR, o->zone_id, e) < 0 ||
+	    put_ambiguous(s, o, low, c->old_serial, 0, e) < 0)
 		return -1;
-	return put_ambiguous(s, o->zone_id, 0, UINT32_MAX, until, e);
+	return put_ambiguous(s, o, 0, UINT32_MAX, until, e);
 }
 
 /* A serial stays ambiguous while it is ours, and then until who still has it must have expired. */
@@ -211,6 +213,27 @@ age_ambiguous(struct store *s, const struct store_order *o, int64_t until, struc
 	q_int(&q, ":zone", o->zone_id);
 	q_time(&q, ":now", c->loaded_at);
 	return q_run(&q, e);
+}
+
+/*
+ * Nobody holds the content of before the order's version: differences from those serials are safe
+ * again.  Our own next refresh is a whole transfer all the same, for it is the primary's journal
+ * that may start from other content (A-10 (4)).
+ */
+int
+commit_settle(struct store *s, struct store_order *o, struct zr_err *e)
+{
+	static const enum sql_id ids[] = {SQL_AMBIGUOUS_SETTLE_LEFT, SQL_AMBIGUOUS_SETTLE_OWN};
+	struct q q;
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		q_open(&q, s->db, ids[i]);
+		q_int(&q, ":zone", o->zone_id);
+		q_int(&q, ":version", o->settle.version == 0 ? INT64_MAX : o->settle.version);
+		if (q_run(&q, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* When the copies of those who fetched the old or the new version have expired. */
@@ -278,8 +301,13 @@ commit_run(struct store *s, struct store_order *o, struct zr_err *e)
 		return -1;
 	if (zones_mark_set(s, o->zone_id, c->pending_after, c->checked_at, e) < 0)
 		return -1;
+	if (c->has_forced && forced_row_put(s, o->zone_id, &c->forced, e) < 0)
+		return -1;
 	for (size_t i = 0; i < c->notify_count; i++)
 		if (outbox_insert(s, o->zone_id, &c->notify[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < c->hook_count; i++)
+		if (hook_row_put(s, o->zone_id, &c->hooks[i], e) < 0)
 			return -1;
 	return peers_insert_log(s, o->zone_id, &c->log, e);
 }

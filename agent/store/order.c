@@ -137,6 +137,7 @@ order_size(enum store_op op)
 	case STORE_HOOK_SET:
 		return SIZE_WITH(hook);
 	case STORE_AMBIGUOUS_CLEAR:
+		return SIZE_WITH(settle);
 	case STORE_REMOVE_ZONE:
 	case STORE_SYNC:
 		break;

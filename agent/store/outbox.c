@@ -26,13 +26,38 @@ outbox_insert(struct store *s, int64_t zone, struct store_notify *n, struct zr_e
 	return rc < 0 ? -1 : 0;
 }
 
+/*
+ * The row without target goes when its targets come.  One that is not there was absorbed by a newer
+ * one, whose targets will come too: those of the older are no longer wanted.
+ */
+static int
+replace(struct store *s, struct store_order *o, struct zr_err *e)
+{
+	struct q q;
+
+	q_open(&q, s->db, SQL_OUTBOX_REPLACE);
+	q_int(&q, ":id", o->outbox.replaces);
+	q_int(&q, ":zone", o->zone_id);
+	if (q_run(&q, e) < 0)
+		return -1;
+	o->outbox.gone = sqlite3_changes(s->db->sql) == 0;
+	return 0;
+}
+
 int
 outbox_add(struct store *s, struct store_order *o, struct zr_err *e)
 {
 	struct zone_base base;
 
+	o->outbox.gone = false;
 	if (zones_base(s, o->zone_id, &base, e) < 0)
 		return -1;
+	if (o->outbox.replaces != 0 && replace(s, o, e) < 0)
+		return -1;
+	for (size_t i = 0; i < o->outbox.count; i++)
+		o->outbox.v[i].id = 0; /* of an attempt that was rolled back */
+	if (o->outbox.gone)
+		return 0;
 	for (size_t i = 0; i < o->outbox.count; i++)
 		if (outbox_insert(s, o->zone_id, &o->outbox.v[i], e) < 0)
 			return -1;

@@ -32,7 +32,9 @@ enum zone_column {
 	Z_ERROR_AT,
 	Z_NEXT_TRY,
 	Z_REMOVED_AT,
-	Z_AMBIGUOUS
+	Z_AMBIGUOUS,
+	Z_NOTIFIER,
+	Z_AUTHENTICATED
 };
 
 size_t
@@ -77,6 +79,8 @@ row_zone(struct q *q, struct store_zone *z)
 	    .expire_at = q_col_time(q, Z_EXPIRE_AT),
 	    .pending = (enum store_pending)q_col(q, Z_PENDING),
 	    .pending_since = q_col_time(q, Z_PENDING_SINCE),
+	    .pending_notifier = q_col_text(q, Z_NOTIFIER),
+	    .pending_authenticated = q_col(q, Z_AUTHENTICATED) != 0,
 	    .failures = (uint32_t)q_col(q, Z_FAILURES),
 	    .ambiguous = q_col(q, Z_AMBIGUOUS) != 0,
 	    .error = row_code(q_col_text(q, Z_ERROR)),
@@ -109,8 +113,9 @@ row_zone_copy(const struct store_zone *z)
 	size_t name = z->name != NULL ? row_name_len(z->name, 255) : 0;
 	size_t owner = z->soa_owner != NULL ? row_name_len(z->soa_owner, 255) : 0;
 	size_t text = strlen(z->error_text) + 1, peer = strlen(z->error_peer) + 1;
+	size_t notifier = strlen(z->pending_notifier) + 1;
 	struct store_zone *copy =
-	    zr_xmalloc(sizeof(*copy) + name + owner + z->soa_len + text + peer);
+	    zr_xmalloc(sizeof(*copy) + name + owner + z->soa_len + text + peer + notifier);
 	uint8_t *at = (uint8_t *)(copy + 1);
 
 	*copy = *z;
@@ -119,12 +124,15 @@ row_zone_copy(const struct store_zone *z)
 	copy->soa = put(&at, z->soa, z->soa_len);
 	copy->error_text = put(&at, z->error_text, text);
 	copy->error_peer = put(&at, z->error_peer, peer);
+	copy->pending_notifier = put(&at, z->pending_notifier, notifier);
 	return copy;
 }
 
 bool
 row_notify(struct q *q, struct store_notify *n)
 {
+	const char *target = q_col_text(q, 3);
+
 	memset(n, 0, sizeof(*n));
 	n->id = q_col(q, 0);
 	n->zone_id = q_col(q, 1);
@@ -133,7 +141,7 @@ row_notify(struct q *q, struct store_notify *n)
 	n->serial = (uint32_t)q_col(q, 5);
 	n->not_before = q_col_time(q, 6);
 	n->tries = (uint32_t)q_col(q, 7);
-	return row_addr(q_col_text(q, 3), &n->target);
+	return target[0] == '\0' || row_addr(target, &n->target);
 }
 
 enum zr_code

@@ -85,10 +85,10 @@ static const struct {
     [STORE_OUTBOX_SET] = {"outbox-set", outbox_set},
     [STORE_PEER_SEEN] = {"peer-seen", peers_seen},
     [STORE_LOG_TRANSFER] = {"log-transfer", peers_log},
-    [STORE_FORCED_PEER] = {"forced-peer", sync_run},
-    [STORE_NO_AXFR] = {"no-axfr", sync_run},
-    [STORE_AMBIGUOUS_CLEAR] = {"ambiguous-clear", sync_run},
-    [STORE_HOOK_SET] = {"hook-set", sync_run},
+    [STORE_FORCED_PEER] = {"forced-peer", forced_row_peer},
+    [STORE_NO_AXFR] = {"no-axfr", forced_row_no_axfr},
+    [STORE_AMBIGUOUS_CLEAR] = {"ambiguous-clear", commit_settle},
+    [STORE_HOOK_SET] = {"hook-set", hook_row_set},
     [STORE_SWEEP] = {"sweep", sweep_run},
     [STORE_SYNC] = {"sync", sync_run},
 };
@@ -394,8 +394,10 @@ store_open(struct store **out, const struct store_conf *c, struct zr_err *e)
 	if (db_open(&s->db, c->path, DB_WRITER, e) < 0 ||
 	    first_id(s, SQL_ZONE_LAST_ID, &s->next_zone, e) < 0 ||
 	    first_id(s, SQL_CONTENT_LAST_ID, &s->next_content, e) < 0 ||
-	    first_id(s, SQL_OUTBOX_LAST_ID, &s->next_outbox, e) < 0 || tidy_open(s, e) < 0)
+	    first_id(s, SQL_OUTBOX_LAST_ID, &s->next_outbox, e) < 0 ||
+	    first_id(s, SQL_HOOK_LAST_ID, &s->next_hook, e) < 0 || tidy_open(s, e) < 0)
 		goto fail;
+	forced_row_expire(s);
 	*out = s;
 	return 0;
 fail:

@@ -121,9 +121,9 @@ struct store_no_axfr {
 struct store_hook {
 	int64_t id; /* filled in by the store */
 	int64_t zone_id;
-	char name[64]; /* of the downstream */
-	bool forced;   /* stays set when a newer one that is not forced replaces it */
-	uint32_t serial, old_serial;
+	char name[64];		     /* of the downstream */
+	bool forced;		     /* stays set when a newer one that is not forced replaces it */
+	uint32_t serial, old_serial; /* the newest, and what the server had before the oldest */
 	bool has_old;
 	char source[64]; /* name of the primary */
 	struct zr_wall not_before;
@@ -201,7 +201,10 @@ enum store_op {
 	STORE_LOG_TRANSFER, /* log: a transfer out, or one that failed */
 	STORE_FORCED_PEER,  /* forced_peer: what became of the last forced transfer at an address */
 	STORE_NO_AXFR,	    /* no_axfr: remembers an address; until unset: forgets it */
-	/* Every downstream has fetched the zone since it became ambiguous (A-10 (2)). */
+	/*
+	 * settle: every downstream has fetched this version or a later one, so nobody holds what
+	 * was before it (A-10 (2)).  What became ambiguous later stays as it is.
+	 */
 	STORE_AMBIGUOUS_CLEAR,
 	STORE_HOOK_SET, /* hook: the result of a try, and the end of the row, or its next try */
 	STORE_SWEEP,	/* sweep: remove dead segments and old journal of one zone */
@@ -252,8 +255,9 @@ struct store_commit {
 	size_t notify_count;
 	bool has_forced;
 	struct store_forced forced; /* with has_forced: what the zone's row becomes */
-	struct store_hook
-	    *hooks; /* owned (free); ids, and forced where a row was absorbed, are filled in */
+	/* Owned (free); filled in: ids, and what is left of a row that was absorbed: forced, old
+	 * serial. */
+	struct store_hook *hooks;
 	size_t hook_count;
 	struct store_log log;
 	uint32_t journal_max_steps; /* older versions' steps are void; 0 = no journal */
@@ -327,6 +331,9 @@ struct store_order {
 			struct store_notify *v; /* owned */
 			size_t count;
 			int64_t replaces; /* id of a row without target that goes; 0: none */
+			/* Result: that row was not there, for a newer one has absorbed it; nothing
+			 * was added, and the ids are 0. */
+			bool gone;
 		} outbox; /* ids, and qtype where a row was absorbed, are filled in on return */
 		struct {
 			struct store_notify row;
@@ -335,6 +342,9 @@ struct store_order {
 		struct store_peer peer;
 		struct store_forced_peer forced_peer;
 		struct store_no_axfr no_axfr;
+		struct {
+			int64_t version; /* 0: whatever is ambiguous now */
+		} settle;
 		struct {
 			struct store_hook row;
 			bool remove;

@@ -39,7 +39,7 @@ struct store {
 	unsigned slow_ms;
 	struct lane control, stage;
 	/* Row numbers are never used twice while the program runs: a late order finds nothing. */
-	int64_t next_zone, next_content, next_outbox;
+	int64_t next_zone, next_content, next_outbox, next_hook;
 	/* tidy.c */
 	struct chore *chores, **chores_tail;
 	struct zr_mono chores_at; /* not before: the last attempt failed */
@@ -55,7 +55,7 @@ size_t row_name_len(const uint8_t *p, size_t max);
 /* Current row of a statement over zone_state; borrows from it. */
 void row_zone(struct q *q, struct store_zone *z);
 struct store_zone *row_zone_copy(const struct store_zone *z); /* one block; free() */
-/* False when the target is no address (any more: an interface has gone). */
+/* False when the target is no address (any more: an interface has gone); none at all is fine. */
 bool row_notify(struct q *q, struct store_notify *n);
 enum zr_code row_code(const char *name);      /* "" is ZR_OK, unknown ZR_INTERNAL */
 const char *row_code_text(enum zr_code code); /* "" for ZR_OK */
@@ -72,10 +72,14 @@ int zones_timers(struct store *s, struct store_order *o, struct zr_err *e);
 int stage_run(struct store *s, struct store_order *o, struct zr_err *e);
 int stage_abort(struct store *s, struct store_order *o, struct zr_err *e);
 int commit_run(struct store *s, struct store_order *o, struct zr_err *e);
+int commit_settle(struct store *s, struct store_order *o, struct zr_err *e);
 int outbox_add(struct store *s, struct store_order *o, struct zr_err *e);
 int outbox_set(struct store *s, struct store_order *o, struct zr_err *e);
 int peers_seen(struct store *s, struct store_order *o, struct zr_err *e);
 int peers_log(struct store *s, struct store_order *o, struct zr_err *e);
+int forced_row_peer(struct store *s, struct store_order *o, struct zr_err *e);
+int forced_row_no_axfr(struct store *s, struct store_order *o, struct zr_err *e);
+int hook_row_set(struct store *s, struct store_order *o, struct zr_err *e);
 int sweep_run(struct store *s, struct store_order *o, struct zr_err *e);
 
 /* ---- what they share ---- */
@@ -95,6 +99,7 @@ struct zone_base {
 
 /* ZR_NOTFOUND when there is no such zone or it is removed. */
 int zones_base(struct store *s, int64_t zone, struct zone_base *out, struct zr_err *e);
+/* Notifier and authenticated of the row stay while `pending` does. */
 int zones_mark_set(struct store *s, int64_t zone, enum store_pending pending, struct zr_wall since,
     struct zr_err *e);
 
@@ -112,6 +117,9 @@ int stage_apply(struct store *s, int64_t zone, int64_t version, const struct sta
     struct tally *t, struct zr_err *e);
 
 int outbox_insert(struct store *s, int64_t zone, struct store_notify *n, struct zr_err *e);
+int forced_row_put(struct store *s, int64_t zone, const struct store_forced *f, struct zr_err *e);
+void forced_row_expire(struct store *s); /* at open; what cannot be written is left for next time */
+int hook_row_put(struct store *s, int64_t zone, struct store_hook *h, struct zr_err *e);
 int peers_insert_log(struct store *s, int64_t zone, const struct store_log *l, struct zr_err *e);
 
 /*

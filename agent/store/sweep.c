@@ -223,7 +223,8 @@ sweep_removed(struct store *s, int64_t zone, unsigned *budget, struct zr_err *e)
 {
 	static const enum sql_id rest[] = {SQL_STAGING_REMOVE, SQL_MARK_CLEAR,
 	    SQL_OUTBOX_REMOVE_ZONE, SQL_AMBIGUOUS_CLEAR, SQL_PURGE_PRIMARY, SQL_PURGE_DOWNSTREAM,
-	    SQL_PURGE_TRANSFER, SQL_PURGE_ZONE};
+	    SQL_PURGE_TRANSFER, SQL_HOOK_REMOVE_ZONE, SQL_PURGE_HOOK_RESULT, SQL_PURGE_FORCED,
+	    SQL_PURGE_FORCED_PEER, SQL_PURGE_ZONE};
 	int rc;
 
 	if (run_zone(s->db, SQL_PURGE_UNNAME, zone, e) < 0)

@@ -98,43 +98,45 @@ zones_remove(struct store *s, struct store_order *o, struct zr_err *e)
 	q_open(&q, s->db, SQL_ZONE_REMOVE);
 	q_int(&q, ":zone", o->zone_id);
 	q_time(&q, ":at", clock_now().wall);
-	if (q_run(&q, e) < 0 || run_zone(s->db, SQL_MARK_CLEAR, o->zone_id, e) < 0)
+	if (q_run(&q, e) < 0 || run_zone(s->db, SQL_MARK_CLEAR, o->zone_id, e) < 0 ||
+	    run_zone(s->db, SQL_HOOK_REMOVE_ZONE, o->zone_id, e) < 0)
 		return -1;
 	return run_zone(s->db, SQL_OUTBOX_REMOVE_ZONE, o->zone_id, e);
-}
-
-static int
-mark(struct store *s, enum sql_id id, int64_t zone, enum store_pending pending,
-    struct zr_wall since, struct zr_err *e)
-{
-	struct q q;
-
-	q_open(&q, s->db, id);
-	q_int(&q, ":zone", zone);
-	q_int(&q, ":pending", pending);
-	q_time(&q, ":since", since);
-	return q_run(&q, e);
 }
 
 int
 zones_mark(struct store *s, struct store_order *o, struct zr_err *e)
 {
+	bool force = o->mark.pending == PENDING_FORCE;
 	struct zone_base base;
+	struct q q;
 
 	if (zones_base(s, o->zone_id, &base, e) < 0)
 		return -1;
 	if (o->mark.pending == PENDING_NONE)
 		return 0;
-	return mark(s, SQL_MARK_RAISE, o->zone_id, o->mark.pending, o->mark.since, e);
+	q_open(&q, s->db, SQL_MARK_RAISE);
+	q_int(&q, ":zone", o->zone_id);
+	q_int(&q, ":pending", o->mark.pending);
+	q_time(&q, ":since", o->mark.since);
+	q_text(&q, ":notifier", force ? o->mark.notifier : "");
+	q_int(&q, ":authenticated", force && o->mark.authenticated);
+	return q_run(&q, e);
 }
 
 int
 zones_mark_set(struct store *s, int64_t zone, enum store_pending pending, struct zr_wall since,
     struct zr_err *e)
 {
+	struct q q;
+
 	if (pending == PENDING_NONE)
 		return run_zone(s->db, SQL_MARK_CLEAR, zone, e);
-	return mark(s, SQL_MARK_SET, zone, pending, since, e);
+	q_open(&q, s->db, SQL_MARK_SET);
+	q_int(&q, ":zone", zone);
+	q_int(&q, ":pending", pending);
+	q_time(&q, ":since", since);
+	return q_run(&q, e);
 }
 
 int

@@ -5,8 +5,10 @@
 SELECT count(*) FILTER (WHERE part = 0 AND chunk = 0), coalesce(sum(octets), 0)
 FROM journal WHERE zone = :zone AND version = :version;
 
+-- A range that was cleared is none any more when it becomes ambiguous again.
 -- name: ambiguous_add
-INSERT OR REPLACE INTO ambiguous (zone, low, high, until) VALUES (:zone, :low, :high, :until);
+INSERT OR REPLACE INTO ambiguous (zone, low, high, until, version)
+VALUES (:zone, :low, :high, :until, :version);
 
 -- name: ambiguous_any
 SELECT 1 FROM ambiguous WHERE zone = :zone LIMIT 1;
@@ -20,7 +22,14 @@ UPDATE ambiguous SET until = CASE
 WHERE zone = :zone AND high - low < 0xffffffff;
 
 -- name: ambiguous_expire
-DELETE FROM ambiguous WHERE zone = :zone AND until > 0 AND until < :now;
+DELETE FROM ambiguous WHERE zone = :zone AND until > 0 AND (until < :now OR cleared = 1);
+
+-- Nobody holds the older content any more.  What remains reminds us of our own next refresh.
+-- name: ambiguous_settle_left
+DELETE FROM ambiguous WHERE zone = :zone AND version <= :version AND until > 0;
+
+-- name: ambiguous_settle_own
+UPDATE ambiguous SET cleared = 1 WHERE zone = :zone AND version <= :version AND cleared = 0;
 
 -- name: ambiguous_count
 SELECT count(*) FROM ambiguous WHERE zone = :zone;

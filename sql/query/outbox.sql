@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- NOTIFYs owed.
+-- NOTIFYs owed.  A row with target '' stands for all whom it concerns, until they are known.
 
 -- name: outbox_last_id
 SELECT coalesce(max(id), 0) FROM outbox;
@@ -18,6 +18,9 @@ UPDATE outbox SET tries = :tries, not_before = :not_before WHERE id = :id AND zo
 
 -- name: outbox_remove
 DELETE FROM outbox WHERE id = :id AND zone = :zone;
+
+-- name: outbox_replace
+DELETE FROM outbox WHERE id = :id AND zone = :zone AND target = '';
 
 -- name: outbox_remove_zone
 DELETE FROM outbox WHERE zone = :zone;

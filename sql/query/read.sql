@@ -31,7 +31,7 @@ ORDER BY key;
 SELECT data FROM content WHERE id = :id;
 
 -- name: read_ambiguous
-SELECT 1 FROM ambiguous WHERE zone = :zone
+SELECT 1 FROM ambiguous WHERE zone = :zone AND cleared = 0
 	AND ((:serial - low) & 0xffffffff) <= ((high - low) & 0xffffffff) LIMIT 1;
 
 -- name: read_journal_from

@@ -57,5 +57,14 @@ DELETE FROM downstream_state WHERE zone = :zone;
 -- name: purge_transfer
 DELETE FROM transfer WHERE zone = :zone;
 
+-- name: purge_forced
+DELETE FROM forced WHERE zone = :zone;
+
+-- name: purge_forced_peer
+DELETE FROM forced_peer WHERE zone = :zone;
+
+-- name: purge_hook_result
+DELETE FROM hook_result WHERE zone = :zone;
+
 -- name: purge_zone
 DELETE FROM zone WHERE id = :zone;

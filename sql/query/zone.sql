@@ -48,14 +48,21 @@ UPDATE zone SET checked_at = coalesce(nullif(:checked_at, 0), checked_at),
 	error_at = :error_at, next_try = :next_try
 WHERE id = :zone AND removed_at = 0;
 
--- A mark is only ever raised here; `since` stays that of the oldest.
+-- A mark is only ever raised here; `since` stays that of the oldest.  Notifier and authenticated are
+-- those of a forced transfer (unset for a check): of the first that asked for it, or of the first that
+-- could prove who it is.
 -- name: mark_raise
-INSERT INTO mark (zone, pending, since) VALUES (:zone, :pending, :since)
-ON CONFLICT (zone) DO UPDATE SET pending = excluded.pending WHERE excluded.pending > pending;
+INSERT INTO mark (zone, pending, since, notifier, authenticated)
+VALUES (:zone, :pending, :since, :notifier, :authenticated)
+ON CONFLICT (zone) DO UPDATE SET pending = excluded.pending, notifier = excluded.notifier,
+	authenticated = excluded.authenticated
+WHERE excluded.pending > pending
+	OR (excluded.pending = pending AND excluded.authenticated > authenticated);
 
 -- name: mark_set
 INSERT INTO mark (zone, pending, since) VALUES (:zone, :pending, :since)
-ON CONFLICT (zone) DO UPDATE SET pending = excluded.pending;
+ON CONFLICT (zone) DO UPDATE SET pending = excluded.pending, notifier = '', authenticated = 0
+WHERE excluded.pending <> pending;
 
 -- name: mark_clear
 DELETE FROM mark WHERE zone = :zone;

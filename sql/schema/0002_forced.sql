@@ -11,6 +11,7 @@ ALTER TABLE mark ADD COLUMN authenticated INTEGER NOT NULL DEFAULT 0;
 -- Every downstream has fetched the zone anew since: the row no longer keeps anybody from getting a
 -- difference, it only reminds us that our own next refresh is to be a whole transfer (A-10).
 ALTER TABLE ambiguous ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ambiguous ADD COLUMN version INTEGER NOT NULL DEFAULT 0; -- the one that made it
 
 -- The last forced transfer of a zone that was committed (A-06).  Zones without one have no row.
 CREATE TABLE forced (

@@ -64,6 +64,12 @@ may_scan(int id)
 	case SQL_OUTBOX_EACH:
 	case SQL_STAGING_EACH:
 	case SQL_SWEEP_EACH:
+	case SQL_FORCED_EACH:
+	case SQL_FORCED_PEER_EACH:
+	case SQL_NO_AXFR_EACH:
+	case SQL_NO_AXFR_EXPIRE:
+	case SQL_HOOK_EACH:
+	case SQL_HOOK_LAST_ID:
 		return true;
 	default:
 		return false;
@@ -120,6 +126,9 @@ test_searches_by_key(void **state)
 	    {SQL_SEGMENT_FIND_DEAD, "segment_dead (zone=? AND died<?)"},
 	    {SQL_SEGMENT_FIND_BORN, "(zone=? AND key>?)"},
 	    {SQL_OUTBOX_ADD, "outbox_target (zone=? AND target=?)"},
+	    {SQL_OUTBOX_REPLACE, "rowid=?"},
+	    {SQL_HOOK_SET, "(zone=? AND name=?)"},
+	    {SQL_HOOK_REMOVE, "(zone=? AND name=?)"},
 	    {SQL_PURGE_FIND, "zone_removed"},
 	};
 	struct fx *b = *state;
