@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum opt_kind { OPT_FLAG, OPT_TEXT, OPT_COUNT, OPT_DURATION };
+enum opt_kind { OPT_FLAG, OPT_TEXT, OPT_COUNT, OPT_SERIAL, OPT_DURATION };
 
 struct opt {
 	const char *name; /* behind "--" */
@@ -32,29 +32,47 @@ static const struct opt opts[] = {
     {"state", 0, OPT_TEXT, ARG_STATE, AT(state)},
     {"limit", 'n', OPT_COUNT, ARG_LIMIT, AT(limit)},
     {"check", 0, OPT_FLAG, ARG_CHECK, AT(check)},
+    {"axfr", 0, OPT_FLAG, ARG_AXFR, AT(axfr)},
+    {"type", 0, OPT_TEXT, ARG_TYPE, AT(type)},
+    {"serial", 0, OPT_SERIAL, ARG_SERIAL, AT(serial)},
+    {"key", 0, OPT_TEXT, ARG_KEY, AT(key)},
+    {"key-file", 0, OPT_TEXT, ARG_KEY_FILE, AT(key_file)},
+    {"tcp", 0, OPT_FLAG, ARG_TCP, AT(tcp)},
+    {"source", 0, OPT_TEXT, ARG_SOURCE, AT(source)},
+    {"tries", 0, OPT_COUNT, ARG_TRIES, AT(tries)},
 };
 #define OPT_COUNT_ALL (sizeof(opts) / sizeof(opts[0]))
 
 const struct args_command args_commands[] = {
-    {"status", 0, 0, 0, false, cmd_status, "", "the daemon, zones by state, primaries"},
-    {"zones", 0, 0, ARG_STATE | ARG_LIMIT, false, cmd_zones, "[--state STATE] [--limit N]",
+    {"status", 0, 0, 0, false, false, cmd_status, "", "the daemon, zones by state, primaries"},
+    {"zones", 0, 0, ARG_STATE | ARG_LIMIT, false, false, cmd_zones, "[--state STATE] [--limit N]",
 	"all zones, one line each"},
-    {"zone", 1, 1, ARG_CHECK, true, cmd_zone, "[--check] NAME",
+    {"zone", 1, 1, ARG_CHECK, true, false, cmd_zone, "[--check] NAME",
 	"everything about one zone, and why it is not current"},
-    {"transfers", 0, 1, ARG_LIMIT, true, cmd_transfers, "[--limit N] [NAME]",
+    {"transfers", 0, 1, ARG_LIMIT, true, false, cmd_transfers, "[--limit N] [NAME]",
 	"the last transfers in and out"},
-    {"downstreams", 0, 0, 0, false, cmd_downstreams, "",
+    {"downstreams", 0, 0, 0, false, false, cmd_downstreams, "",
 	"what the downstreams acknowledged and fetched"},
-    {"refresh", 1, 1, ARG_ALL | ARG_WAIT | ARG_TIMEOUT, true, cmd_refresh,
+    {"refresh", 1, 1, ARG_ALL | ARG_WAIT | ARG_TIMEOUT, true, false, cmd_refresh,
 	"[--wait [--timeout TIME]] NAME | --all",
 	"check now, transfer if there is something newer"},
-    {"retransfer", 1, 1, ARG_WAIT | ARG_TIMEOUT, true, cmd_refresh,
+    {"retransfer", 1, 1, ARG_WAIT | ARG_TIMEOUT, true, false, cmd_refresh,
 	"[--wait [--timeout TIME]] NAME", "transfer the whole zone now, whatever its serial"},
-    {"notify", 1, 2, 0, true, cmd_notify, "NAME [DOWNSTREAM]", "send NOTIFY again"},
-    {"export", 1, 2, 0, true, cmd_export, "NAME [FILE]", "write a zone file"},
-    {"reload", 0, 0, 0, false, cmd_reload, "", "read the configuration again"},
-    {"stop", 0, 0, 0, false, cmd_stop, "", "end the daemon"},
-    {"version", 0, 0, 0, false, cmd_version, "", "versions of this program and of the daemon"},
+    {"notify", 1, 2, ARG_AXFR | ARG_WAIT | ARG_TIMEOUT, true, false, cmd_notify,
+	"[--axfr] [--wait [--timeout TIME]] NAME [DOWNSTREAM]",
+	"send NOTIFY again, or NOTIFY(AXFR)"},
+    {"send-notify", 2, ARGS_OPERANDS,
+	ARG_TYPE | ARG_SERIAL | ARG_KEY | ARG_KEY_FILE | ARG_TCP | ARG_SOURCE | ARG_TIMEOUT |
+	    ARG_TRIES,
+	true, true, cmd_send_notify,
+	"[--type soa|axfr] [--serial N] [--key KEY | --key-file FILE] [--tcp]\n"
+	"      [--source ADDRESS] [--timeout TIME] [--tries N] NAME ADDRESS[@PORT] ...",
+	"send NOTIFY to any server, without a daemon"},
+    {"export", 1, 2, 0, true, false, cmd_export, "NAME [FILE]", "write a zone file"},
+    {"reload", 0, 0, 0, false, false, cmd_reload, "", "read the configuration again"},
+    {"stop", 0, 0, 0, false, false, cmd_stop, "", "end the daemon"},
+    {"version", 0, 0, 0, false, false, cmd_version, "",
+	"versions of this program and of the daemon"},
 };
 const unsigned args_command_count = sizeof(args_commands) / sizeof(args_commands[0]);
 
@@ -101,7 +119,11 @@ take(struct parse *p, const struct opt *o, const char *given, struct zr_err *e)
 		if (!parse_u64(given, &n) || n > INT32_MAX)
 			return zr_fail(e, ZR_CONF, "--%s: not a count: %.40s", o->name, given);
 		*(int64_t *)(void *)(base + o->at) = (int64_t)n;
-		p->a->limit_given = true;
+		return 0;
+	case OPT_SERIAL:
+		if (!parse_u64(given, &n) || n > UINT32_MAX)
+			return zr_fail(e, ZR_CONF, "--%s: not a serial: %.40s", o->name, given);
+		*(int64_t *)(void *)(base + o->at) = (int64_t)n;
 		return 0;
 	case OPT_DURATION:
 		if (!parse_duration(given, (int64_t *)(void *)(base + o->at)))
@@ -181,7 +203,7 @@ check_whole(const struct parse *p, struct zr_err *e)
 		    e, ZR_CONF, "%s: expected: %s", a->command->name, a->command->operands);
 	if (a->wait && a->all)
 		return zr_fail(e, ZR_CONF, "--wait is for one zone");
-	if ((p->used & ARG_TIMEOUT) != 0 && !a->wait)
+	if ((p->used & ARG_TIMEOUT) != 0 && (a->command->options & ARG_WAIT) != 0 && !a->wait)
 		return zr_fail(e, ZR_CONF, "--timeout goes with --wait");
 	return 0;
 }
@@ -210,6 +232,8 @@ args_parse(struct args *a, int argc, const char *const *argv, struct zr_err *e)
 		if (rc != 0)
 			return -1;
 	}
+	a->limit_given = (p.used & ARG_LIMIT) != 0;
+	a->serial_given = (p.used & ARG_SERIAL) != 0;
 	if (a->help || a->version)
 		return 0;
 	return check_whole(&p, e);

@@ -138,7 +138,7 @@ terminal_width(void)
 int
 tool_run(struct tool *t)
 {
-	int rc = load_config(t);
+	int rc = t->args.command->alone ? TOOL_OK : load_config(t);
 
 	if (rc == TOOL_OK)
 		rc = parse_zone(t);

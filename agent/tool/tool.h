@@ -58,6 +58,7 @@ int cmd_downstreams(struct tool *t);
 int cmd_export(struct tool *t);
 int cmd_refresh(struct tool *t); /* also retransfer */
 int cmd_notify(struct tool *t);
+int cmd_send_notify(struct tool *t);
 int cmd_reload(struct tool *t);
 int cmd_stop(struct tool *t);
 int cmd_version(struct tool *t);
