@@ -279,9 +279,9 @@ owed(struct agent *a, struct store_order *o)
 
 	if (en == NULL || en->epoch != o->cookie)
 		return;
-	if (o->err.code == ZR_OK)
+	if (o->err.code == ZR_OK && !o->outbox.gone)
 		outbox_owe(en, o->outbox.v, o->outbox.count, false);
-	else
+	else if (o->err.code != ZR_OK)
 		log_event(LOG_LVL_ERROR, "outbox-failed", LS("reason", o->err.text));
 }
 
