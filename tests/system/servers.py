@@ -22,10 +22,11 @@ class Server:
     """What all have in common."""
 
     program = None
+    retransfer_word = None
     # Downstreams are told apart by their address; BIND only takes one that an interface has.
     downstream_host = "127.0.0.1"
 
-    def __init__(self, lab, name, primary=None, notify=(), zones=(), transfer_to="127.0.0.1"):
+    def __init__(self, lab, name, primary=None, notify=(), zones=(), transfer_to="127.0.0.1", refresh=1):
         self.lab = lab
         self.name = name
         self.dir = lab.folder(name)
@@ -34,6 +35,7 @@ class Server:
         self.primary = primary  # (host, port) or None: we are the primary
         self.notify = list(notify)  # (host, port)
         self.transfer_to = transfer_to
+        self.refresh = refresh  # least seconds between two checks of a downstream; large: only when told to
         self.zones = {}
         self.serials = {}
         self.process = None
@@ -90,6 +92,14 @@ class Server:
     def update(self, zone, adds=(), deletes=()):
         raise NotImplementedError
 
+    def control(self):
+        """The server's own command, with what it needs to find the server."""
+        raise NotImplementedError
+
+    def retransfer(self):
+        """What an administrator would type to have `{zone}` fetched whatever its serial: an argv of a hook."""
+        return self.control() + [self.retransfer_word, "{zone}"]
+
     def run(self, *argv):
         p = subprocess.run(argv, capture_output=True, text=True, timeout=60 * SLOW, check=False)
         assert p.returncode == 0, f"{argv}: {p.stdout} {p.stderr}"
@@ -100,8 +110,19 @@ class Named(Server):
     """BIND 9.  As a primary it takes dynamic updates."""
 
     program = "named"
+    retransfer_word = "retransfer"
+
+    def __init__(self, *args, **how):
+        super().__init__(*args, **how)
+        self.control_port = free_port()
+
+    def control(self):
+        return [which("rndc"), "-s", "127.0.0.1", "-p", str(self.control_port),
+                "-k", os.path.join(self.dir, "rndc.key")]
 
     def configure(self):
+        with open(os.path.join(self.dir, "rndc.key"), "w") as f:
+            f.write('key "rndc-key" { algorithm hmac-sha256; secret "em9uZXJlbGF5IHRlc3RzIG9ubHk="; };\n')
         also = "".join(f"{h} port {p}; " for h, p in self.notify)
         conf = f"""
 options {{
@@ -118,7 +139,8 @@ options {{
   minimal-responses yes; max-journal-size 100m; provide-ixfr yes; request-ixfr yes;
   max-records 0; max-records-per-type 0; max-types-per-name 0;
 }};
-controls {{ }};
+include "{self.dir}/rndc.key";
+controls {{ inet 127.0.0.1 port {self.control_port} allow {{ 127.0.0.1; }} keys {{ "rndc-key"; }}; }};
 logging {{ channel e {{ stderr; severity debug 1; print-time iso8601; }}; category default {{ e; }}; }};
 """
         conf = self.known_options(conf)
@@ -129,7 +151,8 @@ logging {{ channel e {{ stderr; severity debug 1; print-time iso8601; }}; catego
             else:
                 host, port = self.primary
                 conf += (f'zone "{z}" {{ type secondary; file "{self.zone_file(z)}"; masterfile-format raw; '
-                         f"primaries port {port} {{ {host}; }}; min-refresh-time 1; min-retry-time 1; }};\n")
+                         f"primaries port {port} {{ {host}; }}; min-refresh-time {self.refresh}; "
+                         f"min-retry-time {self.refresh}; }};\n")
         with open(os.path.join(self.dir, "named.conf"), "w") as f:
             f.write(conf)
 
@@ -163,7 +186,11 @@ class Nsd(Server):
     """NSD.  As a primary it makes IXFR from the differences of zone files."""
 
     program = "nsd"
+    retransfer_word = "force_transfer"
     downstream_host = "127.0.0.2"
+
+    def control(self):
+        return [which("nsd-control"), "-c", os.path.join(self.dir, "nsd.conf")]
 
     def configure(self):
         zones = ""
@@ -177,7 +204,7 @@ class Nsd(Server):
                 host, port = self.primary
                 zones += f"  request-xfr: {host}@{port} NOKEY\n  allow-notify: 127.0.0.0/8 NOKEY\n"
                 zones += f"  outgoing-interface: {self.host}\n"
-                zones += "  min-refresh-time: 1\n  min-retry-time: 1\n"
+                zones += f"  min-refresh-time: {self.refresh}\n  min-retry-time: {self.refresh}\n"
         with open(os.path.join(self.dir, "nsd.conf"), "w") as f:
             f.write(f"""server:
   ip-address: {self.host}@{self.port}
@@ -219,7 +246,7 @@ remote-control:
         self.zones[zone] = "\n".join(kept) + "\n"
         with open(self.zone_file(zone), "w") as f:
             f.write(self.zones[zone])
-        self.run(which("nsd-control"), "-c", os.path.join(self.dir, "nsd.conf"), "reload", zone)
+        self.run(*self.control(), "reload", zone)
         self.serials[zone] = serial
         return serial
 
@@ -228,7 +255,11 @@ class Knot(Server):
     """Knot DNS.  As a primary it is changed by knotc transactions."""
 
     program = "knotd"
+    retransfer_word = "zone-retransfer"
     downstream_host = "127.0.0.3"
+
+    def control(self):
+        return [which("knotc"), "-c", os.path.join(self.dir, "knot.conf")]
 
     def configure(self):
         remotes, notify = "", []
@@ -239,7 +270,8 @@ class Knot(Server):
         if self.primary is not None:
             host, port = self.primary
             remotes += f"  - id: up\n    address: {host}@{port}\n    via: {self.host}\n"
-            master = "    master: up\n    refresh-min-interval: 2\n    retry-min-interval: 2\n    zonefile-sync: -1\n    zonefile-load: none\n"
+            master = f"    master: up\n    refresh-min-interval: {self.refresh + 1}\n"
+            master += f"    retry-min-interval: {self.refresh + 1}\n    zonefile-sync: -1\n    zonefile-load: none\n"
         else:
             master = "    zonefile-load: difference\n    zonefile-sync: -1\n    journal-content: changes\n"
         zones = ""
@@ -288,7 +320,7 @@ zone:
             shutil.rmtree(os.path.join(self.dir, d), ignore_errors=True)
 
     def knotc(self, *args):
-        return self.run(which("knotc"), "-c", os.path.join(self.dir, "knot.conf"), "-b", *args)
+        return self.run(*self.control(), "-b", *args)
 
     def update(self, zone, adds=(), deletes=()):
         serial = (self.serials[zone] + 1) & 0xFFFFFFFF
