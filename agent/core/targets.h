@@ -79,7 +79,9 @@ struct targets_ask {
 };
 
 /*
- * Everybody considered, in order: NS hosts or the transfer list, then also-notify.  The caller
- * frees the array with free(); names and texts in it are those of the ask.
+ * Everybody considered, in order: NS hosts or the transfer list (in mode EXPLICIT `acl` is the
+ * addresses of the downstreams), then also-notify.  Of the addresses of NS hosts TARGETS_MAX are
+ * considered; the next one is TARGETS_TOO_MANY and stands for the rest.  The caller frees the array
+ * with free(); names and texts in it are those of the ask.
  */
 struct target *targets_find(const struct targets_ask *q, size_t *count);
