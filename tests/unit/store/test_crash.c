@@ -30,6 +30,8 @@ struct ledger {
 	int64_t version[ZONES]; /* last commit that was reported done */
 	int64_t trying[ZONES];	/* version of the last commit posted */
 	int marked[ZONES]; /* a mark was reported done, and no commit that clears it posted since */
+	int64_t notifier[ZONES]; /* with PENDING_FORCE: who asked first */
+	int64_t hook[ZONES];	 /* id of the one that is owed, 0: none that we know of */
 	unsigned steps;
 	atomic_bool ready; /* it has opened the database */
 };
@@ -52,6 +54,23 @@ label(int zone)
 
 	text[0] = (char)('a' + zone);
 	return text;
+}
+
+/* What must stand with the version or not at all. */
+static void
+fill_forced(struct store_commit *c, const struct version *v)
+{
+	c->has_forced = true;
+	c->forced.event = (uint64_t)v->version;
+	c->forced.version = v->version;
+	c->forced.serial = v->serial;
+	c->hooks = zr_xcalloc(1, sizeof(*c->hooks));
+	c->hook_count = 1;
+	strcpy(c->hooks[0].name, "x");
+	c->hooks[0].forced = v->version % 2 == 0;
+	c->hooks[0].serial = v->serial;
+	c->hooks[0].has_old = v->version > 1;
+	c->hooks[0].old_serial = v->old_serial;
 }
 
 /* Answers come in no particular order between lanes; all must be there before the commit. */
@@ -86,6 +105,7 @@ fill_commit(struct store_order *o, const struct version *v, struct rng *rng)
 	c->journal_max_steps = 4;
 	c->drop_journal = rng_below(rng, 10) == 0;
 	o->durable = rng_below(rng, 4) == 0;
+	fill_forced(c, v);
 }
 
 struct live {
@@ -159,22 +179,58 @@ change(struct fx *b, struct ledger *l, int zone, struct rng *rng)
 	l->marked[zone] = 0;
 	o = fx_commit(&v);
 	fill_commit(o, &v, rng);
+	o = fx_run(b, o);
+	if (o->err.code != ZR_OK)
+		_exit(3);
+	l->hook[zone] = o->commit.hooks[0].id;
+	l->version[zone] = v.version;
+	store_order_free(o);
+}
+
+static void
+mark(struct fx *b, struct ledger *l, int zone, bool force)
+{
+	struct store_order *o = store_order_new(STORE_MARK, zone + 1);
+	enum store_pending pending = force ? PENDING_FORCE : PENDING_CHECK;
+	int64_t who = l->steps + 1;
+
+	o->mark.pending = pending;
+	snprintf(o->mark.notifier, sizeof(o->mark.notifier), "p%d", (int)who);
 	fx_post(b, o);
 	drain(b, 1, true);
-	l->version[zone] = v.version;
+	if (force && l->marked[zone] != PENDING_FORCE)
+		l->notifier[zone] = who;
+	if (l->marked[zone] < (int)pending)
+		l->marked[zone] = (int)pending;
+}
+
+/* It has been run: the server has what the zone has. */
+static void
+run_hook(struct fx *b, struct ledger *l, int zone)
+{
+	struct store_order *o = store_order_new(STORE_HOOK_SET, zone + 1);
+
+	strcpy(o->hook.row.name, "x");
+	o->hook.row.id = l->hook[zone];
+	o->hook.remove = o->hook.has_result = true;
+	o->hook.result.serial = (uint32_t)l->version[zone];
+	l->hook[zone] = 0;
+	fx_post(b, o);
+	drain(b, 1, true);
 }
 
 static void
 other(struct fx *b, struct ledger *l, int zone, struct rng *rng)
 {
+	uint64_t what = rng_below(rng, 4);
 	struct store_order *o;
 
-	if (rng_below(rng, 2) == 0) {
-		o = store_order_new(STORE_MARK, zone + 1);
-		o->mark.pending = PENDING_CHECK;
-		fx_post(b, o);
-		drain(b, 1, true);
-		l->marked[zone] = 1;
+	if (what <= 1) {
+		mark(b, l, zone, what == 0);
+		return;
+	}
+	if (what == 2 && l->hook[zone] != 0) {
+		run_hook(b, l, zone);
 		return;
 	}
 	o = store_order_new(STORE_SWEEP, zone + 1);
@@ -203,6 +259,8 @@ child(struct fx *b, struct ledger *l, uint64_t seed)
 
 /* ---- the parent ---- */
 
+#define NOTIFIER "(SELECT CAST(substr(notifier, 2) AS INTEGER) FROM mark WHERE zone = id)"
+
 static void
 compare(struct fx *b, const struct ledger *l, unsigned round)
 {
@@ -213,8 +271,11 @@ compare(struct fx *b, const struct ledger *l, unsigned round)
 			fail_msg("round %u: zone %d has version %d, not %d or %d", round, i,
 			    (int)version, (int)l->version[i], (int)l->trying[i]);
 		/* Who says OK to a NOTIFY may rely on it. */
-		if (l->marked[i] && column(b, "(SELECT pending FROM mark WHERE zone = id)", i) != 1)
+		if (column(b, "coalesce((SELECT pending FROM mark WHERE zone = id), 0)", i) <
+		    l->marked[i])
 			fail_msg("round %u: the mark of zone %d is lost", round, i);
+		if (l->marked[i] == PENDING_FORCE && column(b, NOTIFIER, i) != l->notifier[i])
+			fail_msg("round %u: zone %d has forgotten who asked", round, i);
 	}
 	/* No commit without its NOTIFY and its line in the log, none of them without their commit.
 	 */
@@ -223,6 +284,17 @@ compare(struct fx *b, const struct ledger *l, unsigned round)
 	    0);
 	assert_int_equal(fx_sql(b, "SELECT count(*) FROM zone WHERE version <> coalesce((SELECT "
 				   "max(n) FROM transfer WHERE transfer.zone = zone.id), 0)"),
+	    0);
+	/* Nor without its event and its hook, which was absorbed, or is the only one since the last
+	 * result. */
+	assert_int_equal(fx_sql(b, "SELECT count(*) FROM zone LEFT JOIN forced ON zone = id "
+				   "WHERE zone.version <> coalesce(event, 0)"),
+	    0);
+	assert_int_equal(
+	    fx_sql(b, "SELECT count(*) FROM zone LEFT JOIN hook ON hook.zone = zone.id "
+		      "LEFT JOIN hook_result AS r ON r.zone = zone.id WHERE CASE "
+		      "WHEN hook.id IS NULL THEN zone.version <> coalesce(r.serial, 0) "
+		      "ELSE hook.serial <> zone.serial OR hook.old_serial IS NOT r.serial END"),
 	    0);
 	assert_int_equal(fx_check(b->path), 0);
 }
@@ -245,8 +317,15 @@ recover(struct fx *b, struct ledger *l)
 	assert_int_equal(fx_sql(b, "SELECT count(*) FROM segment JOIN zone ON zone.id = zone "
 				   "WHERE born > version OR died IS NOT NULL"),
 	    0);
-	for (int i = 0; i < ZONES; i++)
+	/* What was done and not reported is there, too. */
+	for (int i = 0; i < ZONES; i++) {
 		l->version[i] = l->trying[i] = column(b, "version", i);
+		l->marked[i] =
+		    (int)column(b, "coalesce((SELECT pending FROM mark WHERE zone = id), 0)", i);
+		l->notifier[i] = l->marked[i] == PENDING_FORCE ? column(b, NOTIFIER, i) : 0;
+		l->hook[i] = column(
+		    b, "coalesce((SELECT hook.id FROM hook WHERE hook.zone = zone.id), 0)", i);
+	}
 }
 
 static void
@@ -398,7 +477,12 @@ expect_commit_or_mark(struct fx *disk, bool must_be_old)
 	else
 		assert_int_equal(pending, 0);
 	assert_in_range(version, 1, must_be_old ? 1 : 2);
+	assert_int_equal(fx_sql(disk, "SELECT count(*) FROM mark WHERE notifier = 'hidden' AND "
+				      "authenticated"),
+	    2 - version);
 	assert_int_equal(fx_sql(disk, "SELECT count(*) FROM outbox"), version - 1);
+	assert_int_equal(fx_sql(disk, "SELECT count(*) FROM forced"), version - 1);
+	assert_int_equal(fx_sql(disk, "SELECT count(*) FROM hook"), version - 1);
 	fx_close(disk);
 	assert_int_equal(fx_check(disk->path), 0);
 }
@@ -418,6 +502,8 @@ test_power_cut(void **state)
 	fx_load(b, "a", 1, "1 2 3");
 	o = store_order_new(STORE_MARK, 1);
 	o->mark.pending = PENDING_FORCE;
+	o->mark.authenticated = true;
+	strcpy(o->mark.notifier, "hidden");
 	fx_ok(b, o);
 	synced = (off_t)synced_wal;
 	assert_int_equal(synced, wal_size(b)); /* synced before the answer */

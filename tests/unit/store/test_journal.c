@@ -354,6 +354,109 @@ test_ambiguous_rows_are_bounded(void **state)
 	assert_int_equal(fx_sql(b, "SELECT count(*) FROM ambiguous WHERE until = 0"), 0);
 }
 
+static void
+settle(struct fx *b, int64_t version)
+{
+	struct store_order *o = store_order_new(STORE_AMBIGUOUS_CLEAR, 1);
+
+	o->settle.version = version;
+	fx_ok(b, o);
+}
+
+/* Every downstream has fetched the zone since: nobody holds the older content (A-10 (2)). */
+static void
+test_settled_serials_are_not_ambiguous(void **state)
+{
+	struct fx *b = *state;
+
+	fx_zone(b, "a");
+	fx_load(b, "a", 5, "900");
+	fx_ok(b, changed(b, 5)); /* version 2 */
+	step(b, 5, 6);
+	assert_int_equal(find(b, 5, 3), -1);
+	settle(b, 1); /* they have fetched what was before it: that says nothing */
+	assert_int_equal(find(b, 5, 3), -1);
+	settle(b, 2);
+	assert_int_equal(find(b, 5, 3), 200);
+	assert_int_equal(fx_sql(b, "SELECT count(*) FROM ambiguous"), 0);
+	settle(b, 0); /* nothing left: nothing happens */
+}
+
+static void
+test_settled_serial_that_is_ours(void **state)
+{
+	struct fx *b = *state;
+
+	fx_zone(b, "a");
+	fx_load(b, "a", 5, "900");
+	fx_ok(b, changed(b, 5));
+	settle(b, 2);
+	/* It is the primary's journal that may start from other content (A-10 (4)). */
+	assert_true(own_is_ambiguous(b));
+	step(b, 5, 6);
+	assert_false(own_is_ambiguous(b));
+	assert_int_equal(find(b, 5, 3), 200);
+	assert_int_equal(fx_sql(b, "SELECT count(*) FROM ambiguous"), 0);
+	/* A second change under one serial makes it ambiguous once more. */
+	fx_ok(b, changed(b, 6));
+	settle(b, 4);
+	fx_ok(b, changed(b, 6));
+	settle(b, 4); /* the answer to what was before comes late */
+	assert_int_equal(fx_sql(b, "SELECT cleared FROM ambiguous"), 0);
+	step(b, 6, 7);
+	assert_int_equal(find(b, 6, 6), -1);
+	settle(b, 0); /* whatever it is */
+	assert_int_equal(find(b, 6, 6), 200);
+}
+
+/* Within a range that was walked before, each step keeps it. */
+static void
+test_settled_range(void **state)
+{
+	struct fx *b = *state;
+
+	fx_zone(b, "a");
+	fx_load(b, "a", 100, "900");
+	fx_ok(b, changed(b, 90));
+	step(b, 90, 95);
+	assert_int_equal(find(b, 90, 3), -1);
+	settle(b, 3);
+	assert_int_equal(find(b, 90, 3), 200);
+	step(b, 95, 96);
+	assert_int_equal(find(b, 95, 4), 200);
+	assert_true(own_is_ambiguous(b));
+	/* The same range again. */
+	fx_ok(b, changed(b, 101));
+	fx_ok(b, changed(b, 90));
+	step(b, 90, 91);
+	assert_int_equal(find(b, 90, 7), -1);
+	step(b, 91, 102);
+	assert_int_equal(find(b, 95, 8), -1);
+	assert_int_equal(find(b, 90, 8), -1);
+	settle(b, 0);
+	assert_int_equal(fx_sql(b, "SELECT count(*) FROM ambiguous"), 0);
+	assert_int_equal(find(b, 90, 8), 400);
+}
+
+/* Also when there were too many to keep them apart. */
+static void
+test_settled_circle(void **state)
+{
+	struct fx *b = *state;
+
+	fx_zone(b, "a");
+	fx_load(b, "a", 1, "900");
+	for (uint32_t i = 0; i < 65; i++)
+		fx_ok(b, changed(b, i % 2 == 0 ? 1000 + i : 2000 + i));
+	assert_int_equal(fx_sql(b, "SELECT count(*) FROM ambiguous WHERE high = 4294967295"), 1);
+	assert_true(own_is_ambiguous(b));
+	settle(b, 66);
+	assert_true(own_is_ambiguous(b));
+	step(b, 1064, 3000);
+	assert_int_equal(find(b, 1064, 67), 200);
+	assert_int_equal(fx_sql(b, "SELECT count(*) FROM ambiguous"), 0);
+}
+
 static const struct CMUnitTest tests[] = {
     FX_TEST(test_chain),
     FX_TEST(test_staged_steps_are_not_found),
@@ -365,6 +468,10 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_same_serial_is_ambiguous),
     FX_TEST(test_lower_serial_makes_a_range),
     FX_TEST(test_ambiguous_rows_are_bounded),
+    FX_TEST(test_settled_serials_are_not_ambiguous),
+    FX_TEST(test_settled_serial_that_is_ours),
+    FX_TEST(test_settled_range),
+    FX_TEST(test_settled_circle),
 };
 
 int
