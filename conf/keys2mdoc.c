@@ -60,6 +60,8 @@ type_text(const struct schema_key *k, char *out, size_t size)
 		return "addresses";
 	case VALUE_PREFIXES:
 		return "prefixes";
+	case VALUE_ARGV:
+		return "command";
 	case VALUE_PATH:
 		return "path";
 	case VALUE_NAMES:

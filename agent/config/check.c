@@ -11,14 +11,6 @@
 
 #define CONTROL_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
-static bool
-is_loopback(const struct zr_addr *a)
-{
-	static const uint8_t one[16] = {[15] = 1};
-
-	return a->family == 4 ? a->ip[0] == 127 : memcmp(a->ip, one, sizeof(one)) == 0;
-}
-
 static void
 check_server(struct load *l, const struct node *server)
 {
@@ -48,26 +40,6 @@ check_server(struct load *l, const struct node *server)
 		    "control: the same path as database");
 }
 
-enum ours { NOT_OURS, MAYBE_OURS, OURS };
-
-/* A wildcard and a loopback address need not meet: another server may hold the exact address. */
-static enum ours
-is_ours(const struct config_server *s, const struct zr_addr *a)
-{
-	enum ours answer = NOT_OURS;
-
-	for (size_t i = 0; i < s->listen.n; i++) {
-		const struct zr_addr *own = &s->listen.v[i];
-
-		if (addr_equal(own, a))
-			return OURS;
-		if (addr_is_any(own) && own->port == a->port && own->family == a->family &&
-		    is_loopback(a))
-			answer = MAYBE_OURS;
-	}
-	return answer;
-}
-
 static void
 check_ours(struct load *l, const struct config_addrs *a, const struct node *peer, const char *does)
 {
@@ -75,7 +47,7 @@ check_ours(struct load *l, const struct config_addrs *a, const struct node *peer
 	char addr[ADDR_TEXT_MAX];
 
 	for (size_t i = 0; i < a->n && node_items(n) == a->n; i++) {
-		enum ours ours = is_ours(&l->c->server, &a->v[i]);
+		enum ours ours = check_is_ours(&l->c->server, &a->v[i]);
 
 		addr_text(&a->v[i], addr);
 		if (ours == OURS)
@@ -183,6 +155,7 @@ check_all(struct load *l, const struct schema_file *top)
 	check_self(l);
 	check_circles(l);
 	check_primaries(l, top);
+	check_notify(l, top->server);
 	if (l->c->zone_count == 0 && l->faults.errors == 0)
 		fault_warning(&l->faults, (struct place){l->file, 1, 1}, "no zones are configured");
 }

@@ -26,6 +26,17 @@ same_prefixes(const struct config_prefixes *a, const struct config_prefixes *b)
 	return true;
 }
 
+static bool
+same_argv(const struct config_argv *a, const struct config_argv *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return true;
+}
+
 /* Family 0 has no octets to compare. */
 static bool
 same_source(const struct zr_addr *a, const struct zr_addr *b)
@@ -41,7 +52,9 @@ config_primary_equal(const struct config_primary *a, const struct config_primary
 	       same_prefixes(&a->notify_from, &b->notify_from) &&
 	       a->max_transfers == b->max_transfers && a->soa_rate == b->soa_rate &&
 	       a->ixfr == b->ixfr && a->ixfr_strict == b->ixfr_strict && a->edns == b->edns &&
-	       a->soa_tcp == b->soa_tcp;
+	       a->soa_tcp == b->soa_tcp && a->forced == b->forced &&
+	       a->max_forced == b->max_forced && a->forced_rate == b->forced_rate &&
+	       a->forced_burst == b->forced_burst;
 }
 
 bool
@@ -50,7 +63,20 @@ config_downstream_equal(const struct config_downstream *a, const struct config_d
 	return strcmp(a->name, b->name) == 0 && same_addrs(&a->address, &b->address) &&
 	       same_prefixes(&a->transfer_from, &b->transfer_from) && a->notify == b->notify &&
 	       a->notify_hint == b->notify_hint && a->notify_transport == b->notify_transport &&
-	       same_source(&a->source4, &b->source4) && same_source(&a->source6, &b->source6);
+	       same_source(&a->source4, &b->source4) && same_source(&a->source6, &b->source6) &&
+	       a->server == b->server && same_argv(&a->on_forced, &b->on_forced) &&
+	       same_argv(&a->on_change, &b->on_change) &&
+	       a->hook_timeout_us == b->hook_timeout_us && a->hook_tries == b->hook_tries;
+}
+
+static bool
+same_forced(const struct config_policy *a, const struct config_policy *b)
+{
+	return a->forced_interval_us == b->forced_interval_us &&
+	       a->forced_burst == b->forced_burst && a->forced_lower == b->forced_lower &&
+	       a->forced_splay_us == b->forced_splay_us &&
+	       a->forced_window_us == b->forced_window_us &&
+	       a->forced_verify_us == b->forced_verify_us && a->forced_return == b->forced_return;
 }
 
 bool
@@ -69,5 +95,7 @@ config_policy_equal(const struct config_policy *a, const struct config_policy *b
 	       a->max_size == b->max_size && a->max_records == b->max_records &&
 	       a->max_transfer_us == b->max_transfer_us && a->splay_us == b->splay_us &&
 	       a->journal_steps == b->journal_steps && a->ixfr == b->ixfr &&
-	       a->notify_enclosing == b->notify_enclosing;
+	       a->notify_enclosing == b->notify_enclosing && same_forced(a, b) &&
+	       a->notify_targets == b->notify_targets && a->notify_mname == b->notify_mname &&
+	       same_addrs(&a->also_notify, &b->also_notify);
 }

@@ -13,18 +13,26 @@
 
 #define TABLE(k) .keys = (k), .count = sizeof(k) / sizeof((k)[0])
 
-/* In the order of enum log_level, log_format, log_dest and config_transport. */
+/* In the order of the enums of config.h and base/log.h. */
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const dests[] = {"stderr", "syslog", NULL};
 static const char *const transports[] = {"udp", "tcp", NULL};
+static const char *const forced_words[] = {"auto", "address", "key", "off", NULL};
+static const char *const lower_words[] = {"authenticated", "always", "never", NULL};
+static const char *const server_words[] = {"none", "bind", "nsd", "knot", "powerdns", NULL};
+static const char *const targets_words[] = {"explicit", "ns", "ns-and-acl", "acl", NULL};
 
-_Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
-		   sizeof(enum log_dest) == sizeof(int) &&
-		   sizeof(enum config_transport) == sizeof(int),
+_Static_assert(
+    sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
+	sizeof(enum log_dest) == sizeof(int) && sizeof(enum config_transport) == sizeof(int) &&
+	sizeof(enum config_forced) == sizeof(int) && sizeof(enum config_lower) == sizeof(int) &&
+	sizeof(enum config_server_kind) == sizeof(int) &&
+	sizeof(enum config_targets) == sizeof(int),
     "VALUE_CHOICE writes an int");
 _Static_assert(LOG_LVL_DEBUG == 0 && LOG_LVL_ERROR == 3 && LOG_FMT_JSON == 1 &&
-		   LOG_DEST_SYSLOG == 1 && CONFIG_TCP == 1,
+		   LOG_DEST_SYSLOG == 1 && CONFIG_TCP == 1 && CONFIG_FORCED_OFF == 3 &&
+		   CONFIG_LOWER_NEVER == 2 && CONFIG_KIND_POWERDNS == 4 && CONFIG_TARGETS_ACL == 3,
     "the words above are in the order of the enums");
 /* VALUE_SOURCE and VALUE_RANGE write two neighbours. */
 #define NEXT_TO(s, a, b)                                                                           \
@@ -96,6 +104,29 @@ static const struct schema_key server_keys[] = {
 	.doc =
 	    "NOTIFYs sent per second; further ones wait. The 20 of other servers would hold back "
 	    "10,000 changed zones for more than 8 minutes."},
+    {"max-forced", VALUE_COUNT, AT(max_forced), .def = "10", .min = 1, .max = 10000,
+	.doc = "Forced transfers, those that NOTIFY(AXFR) asks for, at the same time. They count "
+	       "among max-transfers-in as well; 10 of its 32 leave room for ordinary changes while "
+	       "a primary forces all of its zones."},
+    {"forced-rate", VALUE_COUNT, AT(forced_rate), .def = "600", .min = 1, .max = 1000000,
+	.doc = "Forced transfers begun per minute, from all primaries together. Further ones wait "
+	       "and are not lost. 600 are those of ten primaries at once, as each is held to its "
+	       "own forced-rate."},
+    {"forced-burst", VALUE_COUNT, AT(forced_burst), .def = "50", .min = 1, .max = 100000,
+	.doc = "How many of them may begin at once after a quiet time. 50 are the bursts of five "
+	       "primaries; the rate holds after that."},
+    {"max-hooks", VALUE_COUNT, AT(max_hooks), .def = "4", .min = 1, .max = 256,
+	.doc = "Commands of on-forced and on-change that run at the same time; others wait. The "
+	       "usual ones ask a server on the same machine and end within a second, so 4 keep "
+	       "up, and cannot fill the machine when that server hangs."},
+    {"self-address", VALUE_ADDRS, AT(self_address),
+	.doc = "Further addresses at which others reach this daemon, behind an address translation "
+	       "or as anycast: notify-targets leaves them out. Those of listen are known anyway, "
+	       "and for 0.0.0.0 and :: those of the machine. The port is 53 when none is "
+	       "written."},
+    {"resolver", VALUE_ADDRS, AT(resolver), .def_doc = "those of /etc/resolv.conf",
+	.doc = "The servers that look up the hosts of NS records, for notify-targets; glue of the "
+	       "zone itself is used first. The port is 53 when none is written."},
     {"notify-in-rate", VALUE_COUNT, AT(notify_in_rate), .def = "1000", .min = 1, .max = 1000000,
 	.doc =
 	    "NOTIFYs per second from one source, an IPv4 address or an IPv6 /64, that may notify "
@@ -167,6 +198,20 @@ static const struct schema_key primary_keys[] = {
 	    "is found out without it; this saves the time."},
     {"soa-tcp", VALUE_BOOL, AT(soa_tcp), .def = "no",
 	.doc = "yes: SOA queries use TCP, so that forged answers have no chance (RFC 5452)."},
+    {"forced", VALUE_CHOICE, AT(forced), .def = "auto", .choice = forced_words,
+	.doc = "Whose NOTIFY(AXFR) on its behalf makes zones be fetched anew, whatever their "
+	       "serial. address: one from its addresses or from notify-from. key: one that is "
+	       "signed. auto: a signed one when it has a key, else by address. off: nobody's; it "
+	       "is answered with REFUSED. A primary cannot have a key yet."},
+    {"max-forced", VALUE_COUNT, AT(max_forced), .def = "4", .min = 1, .max = 10000,
+	.doc = "Forced transfers from it at the same time. They count among its max-transfers as "
+	       "well; with half of them, ordinary changes still come through."},
+    {"forced-rate", VALUE_COUNT, AT(forced_rate), .def = "60", .min = 1, .max = 1000000,
+	.doc = "Forced transfers from it begun per minute. Further ones wait and are not lost. One "
+	       "a second is no burden for a primary, whatever NOTIFYs somebody forges."},
+    {"forced-burst", VALUE_COUNT, AT(forced_burst), .def = "10", .min = 1, .max = 100000,
+	.doc = "How many of them may begin at once after a quiet time: with 10, an operator who "
+	       "repairs a few zones does not wait."},
 };
 #undef AT
 
@@ -187,6 +232,24 @@ static const struct schema_key downstream_keys[] = {
 	.doc = "How NOTIFY is sent."},
     {"source", VALUE_SOURCE, AT(source4),
 	.doc = "The local address that NOTIFY comes from: one of IPv4, one of IPv6, or both."},
+    {"server", VALUE_CHOICE, AT(server), .def = "none", .choice = server_words,
+	.doc = "The kind of a server on this machine, for one which does not understand "
+	       "NOTIFY(AXFR): it gives on-forced its default, the command that makes such a "
+	       "server transfer a zone whatever its serial."},
+    {"on-forced", VALUE_ARGV, AT(on_forced),
+	.def_doc = "as server says, bind: [rndc, retransfer, \"{zone}\"], nsd: [nsd-control, "
+		   "force_transfer, \"{zone}\"], knot: [knotc, zone-retransfer, \"{zone}\"], "
+		   "powerdns: [pdns_control, retrieve, \"{zone}\"]",
+	.doc = "Run after a forced transfer of one of its zones has been stored. [] for none."},
+    {"on-change", VALUE_ARGV, AT(on_change), .def_doc = "none",
+	.doc = "Run after any other change of one of its zones has been stored."},
+    {"hook-timeout", VALUE_DURATION, AT(hook_timeout_us), .def = "60s", .min = S, .max = 3600 * S,
+	.doc = "A command which takes longer is ended, and counts as failed. rndc and its like "
+	       "give up by themselves within 60 seconds, and then say why."},
+    {"hook-tries", VALUE_COUNT, AT(hook_tries), .def = "5", .min = 1, .max = 100,
+	.doc = "How often a command that fails is run in all: again after 10 seconds, then after "
+	       "twice as long each time, at most 10 minutes. 5 tries outlast a restart of the "
+	       "server, as they span two and a half minutes."},
 };
 #undef AT
 
@@ -222,6 +285,53 @@ static const struct schema_key template_keys[] = {
     {"notify-enclosing", VALUE_BOOL, AT(p.notify_enclosing), .def = "yes",
 	.doc = "A NOTIFY for a name below the zone counts for the zone, unless the name is "
 	       "delegated (RFC 1996 section 4.7)."},
+    {"forced-interval", VALUE_DURATION, AT(p.forced_interval_us), .def = "60s", .min = S,
+	.max = 86400 * S,
+	.doc = "One forced transfer of the zone is begun in so long, or in 3 times what the last "
+	       "one took, if that is longer. What comes sooner waits, and one transfer then "
+	       "serves all of it. At 60s, forged NOTIFYs cost a primary no more than a short "
+	       "RETRY."},
+    {"forced-burst", VALUE_COUNT, AT(p.forced_burst), .def = "1", .min = 1, .max = 1000,
+	.doc = "How many forced transfers of the zone may begin without waiting after a quiet "
+	       "time. One brings all that the primary has, so more is for tests."},
+    {"forced-lower-serial", VALUE_CHOICE, AT(p.forced_lower), .def = "authenticated",
+	.choice = lower_words,
+	.doc = "When a forced transfer may bring a lower serial, besides by command of the "
+	       "operator. authenticated: when the NOTIFY was signed. always: whoever asked for "
+	       "it. never: not at all. It takes the zone back to older content."},
+    {"forced-splay", VALUE_DURATION, AT(p.forced_splay_us), .def = "60s", .min = 0, .max = 3600 * S,
+	.doc = "NOTIFY(AXFR) to several downstreams is spread over as long as they need to "
+	       "transfer the zone one after the other, but at most over this time and REFRESH, "
+	       "since all of them fetch the whole zone. At 60s, 50 downstreams begin about one a "
+	       "second, and the last is still told soon. It is never less than splay."},
+    {"forced-window", VALUE_DURATION, AT(p.forced_window_us), .def = "10m", .min = S,
+	.max = 86400 * S,
+	.doc = "When a further NOTIFY(AXFR) within this time brings the same content, it goes "
+	       "only to those downstreams that have not fetched the zone since; so rings of "
+	       "relays come to rest. It doubles with each repetition, up to one day. 10m is "
+	       "longer than a NOTIFY needs around a ring, even with its retries."},
+    {"forced-verify", VALUE_DURATION, AT(p.forced_verify_us), .def = "300s", .min = S,
+	.max = 86400 * S,
+	.doc = "How long after a forced transfer, besides twice the spread, a downstream that "
+	       "acknowledged NOTIFY(AXFR) may take to come for the zone. After that it is named "
+	       "in the log: some servers acknowledge and do nothing. 300s covers a server that "
+	       "is busy with other transfers."},
+    {"forced-return", VALUE_BOOL, AT(p.forced_return), .def = "yes",
+	.doc = "no: NOTIFY(AXFR) is not sent to the host which sent the one that caused it, nor "
+	       "to the one that the zone was transferred from. The AXFR-NOTIFY draft wants it "
+	       "sent to all."},
+    {"notify-targets", VALUE_CHOICE, AT(p.notify_targets), .def = "explicit",
+	.choice = targets_words,
+	.doc = "Who is notified of changes. explicit: the addresses of the downstreams. ns: the "
+	       "hosts of the zone's NS records. ns-and-acl: those of them that may transfer. acl: "
+	       "the single addresses that may transfer. All but explicit leave out this daemon "
+	       "itself, the primaries, and downstreams with notify no."},
+    {"also-notify", VALUE_ADDRS, AT(p.also_notify),
+	.doc = "Addresses which are notified in any case. The port is 53 when none is written. "
+	       "To transfer, they also need to be somebody's transfer-from."},
+    {"notify-mname", VALUE_BOOL, AT(p.notify_mname), .def = "no",
+	.doc = "yes: among the hosts of the NS records, the one that the SOA names is notified "
+	       "too. It is the primary (RFC 1996 section 3.3), unless that is hidden."},
 };
 
 static const struct schema_key zone_keys[] = {

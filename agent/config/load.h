@@ -110,3 +110,10 @@ size_t zonename_read(const char *text, uint8_t out[255], const char **why, size_
 
 /* check.c: what can only be seen when everything has been read. */
 void check_all(struct load *l, const struct schema_file *top);
+/*
+ * check_notify.c: the part of it about NOTIFY and commands.  A wildcard and a loopback address
+ * need not meet, since another server may hold the exact address; self-address is a word only.
+ */
+enum ours { NOT_OURS, MAYBE_OURS, OURS };
+void check_notify(struct load *l, const struct node *server);
+enum ours check_is_ours(const struct config_server *s, const struct zr_addr *a);

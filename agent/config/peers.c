@@ -76,6 +76,19 @@ was_written(const struct node *peer, const char *key)
 	return n != NULL && !(n->kind == NODE_LIST && n->count == 0);
 }
 
+/* Primaries cannot have keys yet. */
+static void
+check_forced(struct load *l, const struct node *n, const struct config_primary *p)
+{
+	const struct node *forced = node_get(n, "forced");
+
+	if (forced != NULL && p->forced == CONFIG_FORCED_KEY)
+		load_warning(l, forced,
+		    "forced: the primary '%s' has no key: every NOTIFY(AXFR) from it will be "
+		    "refused",
+		    p->name);
+}
+
 static void
 load_primary(struct load *l, const struct node *n, struct config_primary *p, struct table *owners)
 {
@@ -86,6 +99,7 @@ load_primary(struct load *l, const struct node *n, struct config_primary *p, str
 		load_key_error(l, n, "the primary '%s' has no address", p->name);
 	claim(l, owners, "primary", p->name, &p->address, node_get(n, "address"));
 	check_source(l, n, &p->address, &p->source4, &p->source6);
+	check_forced(l, n, p);
 }
 
 static void
@@ -120,6 +134,8 @@ load_downstream(
 	}
 	if (node_get(n, "transfer-from") == NULL)
 		transfer_from_addresses(l, d);
+	if (node_get(n, "on-forced") == NULL) /* [] is an answer, too */
+		argv_of_server(l, d->server, &d->on_forced);
 	claim(l, owners, "downstream", d->name, &d->address, node_get(n, "address"));
 	check_source(l, n, &d->address, &d->source4, &d->source6);
 }

@@ -23,6 +23,15 @@ policy_entry(const struct config_policy *p)
 }
 
 static void
+write_addr(struct buf *key, const struct zr_addr *a)
+{
+	buf_u8(key, a->family);
+	buf_u16(key, a->port);
+	buf_u32(key, a->scope);
+	buf_bytes(key, a->ip, sizeof(a->ip));
+}
+
+static void
 write_key(const struct config_policy *p, struct buf *key)
 {
 	buf_u64(key, p->primary_count);
@@ -42,6 +51,18 @@ write_key(const struct config_policy *p, struct buf *key)
 	buf_u32(key, p->journal_steps);
 	buf_u8(key, p->ixfr);
 	buf_u8(key, p->notify_enclosing);
+	buf_u64(key, (uint64_t)p->forced_interval_us);
+	buf_u32(key, p->forced_burst);
+	buf_u8(key, (uint8_t)p->forced_lower);
+	buf_u64(key, (uint64_t)p->forced_splay_us);
+	buf_u64(key, (uint64_t)p->forced_window_us);
+	buf_u64(key, (uint64_t)p->forced_verify_us);
+	buf_u8(key, p->forced_return);
+	buf_u8(key, (uint8_t)p->notify_targets);
+	buf_u64(key, p->also_notify.n);
+	for (size_t i = 0; i < p->also_notify.n; i++)
+		write_addr(key, &p->also_notify.v[i]);
+	buf_u8(key, p->notify_mname);
 }
 
 /* `zone` is NULL for a template. */

@@ -115,6 +115,17 @@ put_prefixes(struct buf *out, const struct config_prefixes *p)
 }
 
 static void
+put_argv(struct buf *out, const struct config_argv *a)
+{
+	buf_str(out, "[");
+	for (size_t i = 0; i < a->n; i++) {
+		buf_str(out, i != 0 ? ", " : "");
+		put_text(out, a->v[i]);
+	}
+	buf_str(out, "]");
+}
+
+static void
 put_duration(struct buf *out, int64_t us)
 {
 	char text[PARSE_TEXT_MAX];
@@ -160,6 +171,9 @@ put_value(struct buf *out, const struct schema_key *k, const void *at)
 		break;
 	case VALUE_PREFIXES:
 		put_prefixes(out, at);
+		break;
+	case VALUE_ARGV:
+		put_argv(out, at);
 		break;
 	case VALUE_PATH:
 		put_text(out, *(char *const *)at);

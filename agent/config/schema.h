@@ -24,6 +24,7 @@ enum value_type {
 	VALUE_ADDRS,	/* struct config_addrs, port 53 when none is written */
 	VALUE_SOURCE,	/* struct zr_addr[2]: one of IPv4, one of IPv6 */
 	VALUE_PREFIXES, /* struct config_prefixes */
+	VALUE_ARGV,	/* struct config_argv: a list of strings; one string is none */
 	VALUE_PATH,	/* char *, absolute: relative to the folder of the file */
 	VALUE_NAMES,	/* const struct node *: a list of names, looked up later */
 	VALUE_NAME,	/* const struct node *: one name */
@@ -85,7 +86,18 @@ void schema_defaults(const struct schema *s, void *out, struct load *l);
 /* Writes what the map says into *out; NULL or an empty value: nothing.  Faults go to the load. */
 void schema_apply(const struct schema *s, const struct node *map, void *out, struct load *l);
 
+/*
+ * argv.c: a command.  Its program is a path or is found in PATH; {word}s must be known ones.
+ * What is left as it was written may hold other braces.
+ */
+bool argv_read(
+    struct load *l, const struct schema_key *k, const struct node *n, struct config_argv *out);
+/* The command that makes a server of this kind transfer a zone; none for CONFIG_KIND_NONE. */
+void argv_of_server(struct load *l, enum config_server_kind kind, struct config_argv *out);
+
 /* value.c: one value of a key to where it belongs; false after a fault. */
 bool value_read(struct load *l, const struct schema_key *k, const struct node *n, void *at);
+/* The scalar's text; NULL after a fault. */
+const char *value_scalar(struct load *l, const struct schema_key *k, const struct node *n);
 /* Whether a scalar may be a path; what is written for people stays on one line. */
 bool value_path_ok(struct load *l, const char *key, const struct node *n);

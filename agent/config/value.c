@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The scalar's text; NULL after a fault. */
-static const char *
-scalar(struct load *l, const struct schema_key *k, const struct node *n)
+const char *
+value_scalar(struct load *l, const struct schema_key *k, const struct node *n)
 {
 	if (n->kind == NODE_BAD)
 		return NULL;
@@ -29,7 +28,7 @@ scalar(struct load *l, const struct schema_key *k, const struct node *n)
 static bool
 read_bool(struct load *l, const struct schema_key *k, const struct node *n, bool *out)
 {
-	const char *text = scalar(l, k, n);
+	const char *text = value_scalar(l, k, n);
 	char show[SHOW_MAX];
 
 	if (text == NULL)
@@ -43,7 +42,7 @@ read_bool(struct load *l, const struct schema_key *k, const struct node *n, bool
 static bool
 read_number(struct load *l, const struct schema_key *k, const struct node *n, uint64_t *out)
 {
-	const char *text = scalar(l, k, n);
+	const char *text = value_scalar(l, k, n);
 	char show[SHOW_MAX];
 	uint64_t v;
 
@@ -76,7 +75,7 @@ read_count(struct load *l, const struct schema_key *k, const struct node *n, uin
 static bool
 read_size(struct load *l, const struct schema_key *k, const struct node *n, uint64_t *out)
 {
-	const char *text = scalar(l, k, n);
+	const char *text = value_scalar(l, k, n);
 	char low[PARSE_TEXT_MAX], high[PARSE_TEXT_MAX], show[SHOW_MAX];
 	uint64_t v;
 
@@ -120,7 +119,7 @@ read_time(struct load *l, const struct schema_key *k, const struct node *n, cons
 static bool
 read_duration(struct load *l, const struct schema_key *k, const struct node *n, int64_t *out)
 {
-	const char *text = scalar(l, k, n);
+	const char *text = value_scalar(l, k, n);
 
 	return text != NULL && read_time(l, k, n, text, out);
 }
@@ -129,7 +128,7 @@ read_duration(struct load *l, const struct schema_key *k, const struct node *n, 
 static bool
 read_range(struct load *l, const struct schema_key *k, const struct node *n, int64_t out[2])
 {
-	const char *text = scalar(l, k, n), *dots;
+	const char *text = value_scalar(l, k, n), *dots;
 	char first[PARSE_TEXT_MAX], show[SHOW_MAX];
 	int64_t low, high;
 
@@ -163,7 +162,7 @@ read_range(struct load *l, const struct schema_key *k, const struct node *n, int
 static bool
 read_choice(struct load *l, const struct schema_key *k, const struct node *n, int *out)
 {
-	const char *text = scalar(l, k, n);
+	const char *text = value_scalar(l, k, n);
 	struct buf words = BUF_INIT;
 	char show[SHOW_MAX];
 
@@ -197,7 +196,7 @@ item_count(struct load *l, const struct schema_key *k, const struct node *n)
 		load_error(l, n, "%s: one value or a list is expected, not a map", k->key);
 		return -1;
 	}
-	return scalar(l, k, n) != NULL ? 1 : -1;
+	return value_scalar(l, k, n) != NULL ? 1 : -1;
 }
 
 /* The usual slips: the port in another program's form, and a host name. */
@@ -235,7 +234,7 @@ read_addrs(
 		return false;
 	a.v = pool_array(l->arena, (size_t)count, sizeof(*a.v));
 	for (const struct node *i = node_item(n, 0); i != NULL; i = i == n ? NULL : i->next) {
-		const char *text = scalar(l, k, i);
+		const char *text = value_scalar(l, k, i);
 		struct zr_addr addr;
 
 		if (text == NULL) {
@@ -261,7 +260,7 @@ read_source(struct load *l, const struct schema_key *k, const struct node *n, st
 	if (!good)
 		return false;
 	for (const struct node *i = node_item(n, 0); i != NULL; i = i == n ? NULL : i->next) {
-		const char *text = scalar(l, k, i);
+		const char *text = value_scalar(l, k, i);
 		struct zr_addr addr;
 
 		if (text == NULL) {
@@ -284,7 +283,7 @@ read_source(struct load *l, const struct schema_key *k, const struct node *n, st
 static bool
 read_prefix(struct load *l, const struct schema_key *k, const struct node *n, struct zr_prefix *out)
 {
-	const char *text = scalar(l, k, n), *slash, *why = "";
+	const char *text = value_scalar(l, k, n), *slash, *why = "";
 	char show[SHOW_MAX], ip[ADDR_TEXT_MAX];
 	struct zr_addr addr;
 
@@ -349,7 +348,7 @@ value_path_ok(struct load *l, const char *key, const struct node *n)
 static bool
 read_path(struct load *l, const struct schema_key *k, const struct node *n, char **out)
 {
-	const char *text = scalar(l, k, n);
+	const char *text = value_scalar(l, k, n);
 	struct buf path = BUF_INIT;
 
 	if (text == NULL)
@@ -372,7 +371,7 @@ read_node(struct load *l, const struct schema_key *k, const struct node *n, cons
 
 	switch (k->type) {
 	case VALUE_NAME:
-		if (scalar(l, k, n) == NULL)
+		if (value_scalar(l, k, n) == NULL)
 			return false;
 		break;
 	case VALUE_NAMES:
@@ -380,7 +379,7 @@ read_node(struct load *l, const struct schema_key *k, const struct node *n, cons
 			load_error(l, n, "%s: a list of names is expected, not a map", k->key);
 			return false;
 		}
-		if (n->kind == NODE_SCALAR && scalar(l, k, n) == NULL)
+		if (n->kind == NODE_SCALAR && value_scalar(l, k, n) == NULL)
 			return false;
 		break;
 	default:
@@ -421,6 +420,8 @@ value_read(struct load *l, const struct schema_key *k, const struct node *n, voi
 		return read_source(l, k, n, at);
 	case VALUE_PREFIXES:
 		return read_prefixes(l, k, n, at);
+	case VALUE_ARGV:
+		return argv_read(l, k, n, at);
 	case VALUE_PATH:
 		return read_path(l, k, n, at);
 	case VALUE_NAMES:

@@ -62,6 +62,12 @@ test_server_defaults(void **state)
 	assert_int_equal(s->soa_tries, 3);
 	assert_int_equal(s->connect_timeout_us, 5 * ZR_US_PER_S);
 	assert_int_equal(s->transfer_idle_us, 60 * ZR_US_PER_S);
+	assert_int_equal(s->max_forced, 10);
+	assert_int_equal(s->forced_rate, 600);
+	assert_int_equal(s->forced_burst, 50);
+	assert_int_equal(s->max_hooks, 4);
+	assert_int_equal(s->self_address.n, 0);
+	assert_int_equal(s->resolver.n, 0);
 	assert_int_equal(c->log.level, LOG_LVL_INFO);
 	assert_int_equal(c->log.format, LOG_FMT_TEXT);
 	assert_int_equal(c->log.dest, LOG_DEST_STDERR);
@@ -86,6 +92,10 @@ test_peer_defaults(void **state)
 	assert_int_equal(p->max_transfers, 8);
 	assert_int_equal(p->soa_rate, 500);
 	assert_true(p->ixfr && p->edns && !p->soa_tcp);
+	assert_int_equal(p->forced, CONFIG_FORCED_AUTO);
+	assert_int_equal(p->max_forced, 4);
+	assert_int_equal(p->forced_rate, 60);
+	assert_int_equal(p->forced_burst, 10);
 	assert_int_equal(c->downstream_count, 1);
 	assert_string_equal(d->name, "bind");
 	address_is(&d->address.v[0], "127.0.0.1@5301");
@@ -93,6 +103,11 @@ test_peer_defaults(void **state)
 	assert_string_equal(prefix_text(&d->transfer_from.v[0], text), "127.0.0.1");
 	assert_true(d->notify && d->notify_hint);
 	assert_int_equal(d->notify_transport, CONFIG_UDP);
+	assert_int_equal(d->server, CONFIG_KIND_NONE);
+	assert_int_equal(d->on_forced.n, 0);
+	assert_int_equal(d->on_change.n, 0);
+	assert_int_equal(d->hook_timeout_us, 60 * ZR_US_PER_S);
+	assert_int_equal(d->hook_tries, 5);
 	config_free(c);
 }
 
@@ -123,7 +138,165 @@ test_zone_defaults(void **state)
 	assert_int_equal(p->splay_us, 0);
 	assert_int_equal(p->journal_steps, 1000);
 	assert_true(p->ixfr && p->notify_enclosing);
+	assert_int_equal(p->forced_interval_us, 60 * ZR_US_PER_S);
+	assert_int_equal(p->forced_burst, 1);
+	assert_int_equal(p->forced_lower, CONFIG_LOWER_AUTHENTICATED);
+	assert_int_equal(p->forced_splay_us, 60 * ZR_US_PER_S);
+	assert_int_equal(p->forced_window_us, 600 * ZR_US_PER_S);
+	assert_int_equal(p->forced_verify_us, 300 * ZR_US_PER_S);
+	assert_true(p->forced_return && !p->notify_mname);
+	assert_int_equal(p->notify_targets, CONFIG_TARGETS_EXPLICIT);
+	assert_int_equal(p->also_notify.n, 0);
 	config_free(c);
+}
+
+static const struct config_downstream *
+downstream(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->downstream_count; i++)
+		if (strcmp(c->downstreams[i].name, name) == 0)
+			return &c->downstreams[i];
+	fail_msg("no downstream %s", name);
+	return NULL;
+}
+
+static void
+command_is(const struct config_argv *a, const char *const *want)
+{
+	size_t n = 0;
+
+	for (; want[n] != NULL; n++) {
+		assert_true(n < a->n);
+		assert_string_equal(a->v[n], want[n]);
+	}
+	assert_int_equal(a->n, n);
+	if (n > 0)
+		assert_null(a->v[n]); /* as posix_spawn() wants it */
+}
+
+/* The words of a choice are in the order of the enums. */
+static void
+test_choices(void **state)
+{
+	static const char *const forced[] = {"auto", "address", "key", "off"};
+	static const char *const lower[] = {"authenticated", "always", "never"};
+	static const char *const kind[] = {"none", "bind", "nsd", "knot", "powerdns"};
+	static const char *const targets[] = {"explicit", "ns", "ns-and-acl", "acl"};
+	char yaml[512];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		struct config *c;
+
+		snprintf(yaml, sizeof(yaml),
+		    "primaries: {a: {address: 192.0.2.1, forced: %s}}\n"
+		    "downstreams: {d: {address: 192.0.2.2, server: %s}}\n"
+		    "zones: {example.org: {forced-lower-serial: %s, notify-targets: %s}}\n",
+		    forced[i % 4], kind[i % 5], lower[i % 3], targets[i % 4]);
+		c = load_good(yaml);
+		assert_int_equal(c->primaries[0].forced, i % 4);
+		assert_int_equal(c->downstreams[0].server, i % 5);
+		assert_int_equal(c->zones[0].policy->forced_lower, i % 3);
+		assert_int_equal(c->zones[0].policy->notify_targets, i % 4);
+		config_free(c);
+	}
+}
+
+/* `server` gives a command, unless one is written, be it the empty one. */
+static void
+test_server_gives_a_command(void **state)
+{
+	static const char *const none[] = {NULL};
+	static const char *const bind[] = {"rndc", "retransfer", "{zone}", NULL};
+	static const char *const nsd[] = {"nsd-control", "force_transfer", "{zone}", NULL};
+	static const char *const knot[] = {"knotc", "zone-retransfer", "{zone}", NULL};
+	static const char *const powerdns[] = {"pdns_control", "retrieve", "{zone}", NULL};
+	static const char *const own[] = {"/bin/x", "-z{zone}", "", NULL};
+	struct config *c =
+	    load_good("primaries: {a: {address: 192.0.2.1}}\n"
+		      "downstreams:\n"
+		      "  no: {address: 192.0.2.10}\n"
+		      "  none: {address: 192.0.2.11, server: none}\n"
+		      "  bind: {address: 192.0.2.12, server: bind}\n"
+		      "  nsd: {address: 192.0.2.13, server: nsd, on-change: [touch, x]}\n"
+		      "  knot: {address: 192.0.2.14, on-change: [], server: knot}\n"
+		      "  powerdns: {address: 192.0.2.15, server: powerdns}\n"
+		      "  off: {address: 192.0.2.16, server: bind, on-forced: []}\n"
+		      "  own: {address: 192.0.2.17, on-forced: [/bin/x, '-z{zone}', ''],\n"
+		      "        server: bind}\n"
+		      "zones: {example.org: {}}\n");
+
+	(void)state;
+	command_is(&downstream(c, "no")->on_forced, none);
+	command_is(&downstream(c, "none")->on_forced, none);
+	command_is(&downstream(c, "bind")->on_forced, bind);
+	command_is(&downstream(c, "bind")->on_change, none);
+	command_is(&downstream(c, "nsd")->on_forced, nsd);
+	command_is(&downstream(c, "nsd")->on_change, (const char *const[]){"touch", "x", NULL});
+	command_is(&downstream(c, "knot")->on_forced, knot);
+	command_is(&downstream(c, "knot")->on_change, none);
+	command_is(&downstream(c, "powerdns")->on_forced, powerdns);
+	command_is(&downstream(c, "off")->on_forced, none);
+	command_is(&downstream(c, "own")->on_forced, own);
+	config_free(c);
+}
+
+static void
+test_commands(void **state)
+{
+	static const char *const all[] = {"x", "{zone}{serial}", "{old-serial} {primary}",
+	    "--kind={kind}", "{}", "{ zone }", "{\"zone\": 1}", "{zone", "zone}", "{{zone}}", "a b",
+	    "$(x)", "null", "é", NULL};
+	struct config *c = load_good("primaries: {a: {address: 192.0.2.1}}\n"
+				     "downstreams:\n"
+				     "  d:\n"
+				     "    address: 192.0.2.2\n"
+				     "    on-change:\n"
+				     "      - x\n"
+				     "      - '{zone}{serial}'\n"
+				     "      - \"{old-serial} {primary}\"\n"
+				     "      - --kind={kind}\n"
+				     "      - '{}'\n"
+				     "      - '{ zone }'\n"
+				     "      - '{\"zone\": 1}'\n"
+				     "      - '{zone'\n"
+				     "      - zone}\n"
+				     "      - '{{zone}}'\n"
+				     "      - a b\n"
+				     "      - $(x)\n"
+				     "      - \"null\"\n"
+				     "      - \u00e9\n"
+				     "zones: {example.org: {}}\n");
+	char *text = printed(c);
+	struct config *again = load_good(text);
+
+	(void)state;
+	command_is(&c->downstreams[0].on_change, all);
+	command_is(&again->downstreams[0].on_change, all);
+	free(text);
+	config_free(again);
+	config_free(c);
+}
+
+/* As many arguments as there may be, and one more. */
+static void
+test_command_length(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct config *c;
+
+	(void)state;
+	buf_str(&b, "downstreams: {d: {address: 192.0.2.2, on-forced: [x");
+	for (int i = 1; i < 64; i++)
+		buf_str(&b, ", a");
+	buf_str(&b, "]}}\n");
+	c = load_good(buf_cstr(&b));
+	assert_int_equal(c->downstreams[0].on_forced.n, 64);
+	config_free(c);
+	b.len -= strlen("]}}\n");
+	buf_str(&b, ", a]}}\n");
+	load_bad(buf_cstr(&b), "t.yaml:1:50: on-forced: more than 64 arguments\n");
+	buf_clear(&b);
 }
 
 static void
@@ -252,6 +425,11 @@ static const struct variant variants[] = {
     {"p", "address: 192.0.2.1, ixfr-strict: no"},
     {"p", "address: 192.0.2.1, edns: no"},
     {"p", "address: 192.0.2.1, soa-tcp: yes"},
+    {"p", "address: 192.0.2.1, forced: address"},
+    {"p", "address: 192.0.2.1, forced: off"},
+    {"p", "address: 192.0.2.1, max-forced: 5"},
+    {"p", "address: 192.0.2.1, forced-rate: 61"},
+    {"p", "address: 192.0.2.1, forced-burst: 11"},
     {"d", "address: 192.0.2.9"},
     {"d", "address: 192.0.2.2, transfer-from: 192.0.2.0/24"},
     {"d", "address: 192.0.2.2, transfer-from: []"},
@@ -259,6 +437,12 @@ static const struct variant variants[] = {
     {"d", "address: 192.0.2.2, notify-hint: no"},
     {"d", "address: 192.0.2.2, notify-transport: tcp"},
     {"d", "address: 192.0.2.2, source: 192.0.2.7"},
+    {"d", "address: 192.0.2.2, server: bind"},
+    {"d", "address: 192.0.2.2, server: bind, on-forced: []"},
+    {"d", "address: 192.0.2.2, on-forced: [x]"},
+    {"d", "address: 192.0.2.2, on-change: [x]"},
+    {"d", "address: 192.0.2.2, hook-timeout: 59s"},
+    {"d", "address: 192.0.2.2, hook-tries: 4"},
     {"t", "primaries: [b]"},
     {"t", "primaries: [b, a]"},
     {"t", "downstreams: []"},
@@ -273,6 +457,18 @@ static const struct variant variants[] = {
     {"t", "journal-steps: 21"},
     {"t", "ixfr: no"},
     {"t", "notify-enclosing: no"},
+    {"t", "forced-interval: 61s"},
+    {"t", "forced-burst: 2"},
+    {"t", "forced-lower-serial: always"},
+    {"t", "forced-lower-serial: never"},
+    {"t", "forced-splay: 59s"},
+    {"t", "forced-window: 9m"},
+    {"t", "forced-verify: 301s"},
+    {"t", "forced-return: no"},
+    {"t", "notify-targets: ns"},
+    {"t", "notify-targets: acl"},
+    {"t", "also-notify: 192.0.2.8"},
+    {"t", "notify-mname: yes"},
 };
 
 static struct config *
@@ -318,6 +514,66 @@ test_equal_sees_every_key(void **state)
 		config_free(c);
 	}
 	config_free(base);
+}
+
+/* An argument more, less or other; an address or a port more, less or other. */
+static void
+test_equal_looks_into_lists(void **state)
+{
+	static const char *const d[] = {"on-forced: [x, a]", "on-forced: [x, b]", "on-forced: [x]",
+	    "on-forced: [x, a, a]", "on-change: [x, a]"};
+	static const char *const t[] = {"also-notify: [192.0.2.8, 192.0.2.9]",
+	    "also-notify: [192.0.2.8@54, 192.0.2.9]", "also-notify: [192.0.2.9, 192.0.2.8]",
+	    "also-notify: [192.0.2.8]", "also-notify: [192.0.2.8, \"2001:db8::9\"]"};
+	char keys[2][128];
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		for (size_t k = 0; k < 5; k++) {
+			struct config *a, *b;
+
+			snprintf(keys[0], sizeof(keys[0]), "address: 192.0.2.2, %s", d[i]);
+			snprintf(keys[1], sizeof(keys[1]), "address: 192.0.2.2, %s", d[k]);
+			a = variant(&(struct variant){"d", keys[0]});
+			b = variant(&(struct variant){"d", keys[1]});
+			assert_int_equal(
+			    config_downstream_equal(&a->downstreams[0], &b->downstreams[0]),
+			    i == k);
+			config_free(a);
+			config_free(b);
+			a = variant(&(struct variant){"t", t[i]});
+			b = variant(&(struct variant){"t", t[k]});
+			assert_int_equal(
+			    config_policy_equal(a->zones[0].policy, b->zones[0].policy), i == k);
+			config_free(a);
+			config_free(b);
+		}
+}
+
+/* Zones with different keys have different policies, zones with the same ones share. */
+static void
+test_every_variant_is_a_policy(void **state)
+{
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		struct config *c;
+		char yaml[1024];
+
+		if (variants[i].section[0] != 't')
+			continue;
+		snprintf(yaml, sizeof(yaml),
+		    "primaries: {a: {address: 192.0.2.1}, b: {address: 192.0.2.6}}\n"
+		    "downstreams: {x: {address: 192.0.2.2}}\n"
+		    "zones:\n"
+		    "  a.example: {}\n"
+		    "  b.example: {%s}\n"
+		    "  c.example: {%s}\n",
+		    variants[i].keys, variants[i].keys);
+		c = load_good(yaml);
+		assert_ptr_not_equal(zone(c, "a.example")->policy, zone(c, "b.example")->policy);
+		assert_ptr_equal(zone(c, "b.example")->policy, zone(c, "c.example")->policy);
+		config_free(c);
+	}
+	(void)state;
 }
 
 /* The number of keys above; a new key needs a variant. */
@@ -495,11 +751,17 @@ main(void)
 	    cmocka_unit_test(test_server_defaults),
 	    cmocka_unit_test(test_peer_defaults),
 	    cmocka_unit_test(test_zone_defaults),
+	    cmocka_unit_test(test_choices),
+	    cmocka_unit_test(test_server_gives_a_command),
+	    cmocka_unit_test(test_commands),
+	    cmocka_unit_test(test_command_length),
 	    cmocka_unit_test(test_default_template_is_everything_in_file_order),
 	    cmocka_unit_test(test_zone_over_template),
 	    cmocka_unit_test(test_equal_policies_are_shared),
 	    cmocka_unit_test(test_find),
 	    cmocka_unit_test(test_equal_sees_every_key),
+	    cmocka_unit_test(test_equal_looks_into_lists),
+	    cmocka_unit_test(test_every_variant_is_a_policy),
 	    cmocka_unit_test(test_equal_has_a_variant_for_every_key),
 	    cmocka_unit_test(test_schema_is_sound),
 	    cmocka_unit_test(test_relative_paths),

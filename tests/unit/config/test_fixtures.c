@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define BAD_MIN 60 /* so that an empty folder is no success */
-#define GOOD_MIN 9
+#define BAD_MIN 63 /* so that an empty folder is no success */
+#define GOOD_MIN 10
 #define SAMPLES 5
 
 static void
