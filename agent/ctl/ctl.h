@@ -42,7 +42,8 @@
  *               forced_wait_at: until a slot is free) and of the last event, if there was one:
  *               event (number) event_at (its commit, or command) and, when it was a transfer,
  *               event_last_at (duplicates included) event_serial event_verdict event_repeats
- *               event_notifier ("" the operator) event_source event_pinned_until_at
+ *               event_notifier ("" the operator) event_source event_pinned (1: only the
+ *               first primary is believed for now)
  *   primary     name address failures held_until_at error error_at transfers queued
  *               and for `live NAME`: serial serial_at
  *   downstream  name address outbox inflight transfers error error_at unsupported_until_at (of any
