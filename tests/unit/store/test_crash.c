@@ -210,8 +210,7 @@ run_hook(struct fx *b, struct ledger *l, int zone)
 {
 	struct store_order *o = store_order_new(STORE_HOOK_SET, zone + 1);
 
-	strcpy(o->hook.row.name, "x");
-	o->hook.row.id = l->hook[zone];
+	o->hook.row = (struct store_hook){.id = l->hook[zone], .name = "x"};
 	o->hook.remove = o->hook.has_result = true;
 	o->hook.result.serial = (uint32_t)l->version[zone];
 	l->hook[zone] = 0;
@@ -285,8 +284,7 @@ compare(struct fx *b, const struct ledger *l, unsigned round)
 	assert_int_equal(fx_sql(b, "SELECT count(*) FROM zone WHERE version <> coalesce((SELECT "
 				   "max(n) FROM transfer WHERE transfer.zone = zone.id), 0)"),
 	    0);
-	/* Nor without its event and its hook, which was absorbed, or is the only one since the last
-	 * result. */
+	/* Nor without its event and its hook, which starts from what the last one brought. */
 	assert_int_equal(fx_sql(b, "SELECT count(*) FROM zone LEFT JOIN forced ON zone = id "
 				   "WHERE zone.version <> coalesce(event, 0)"),
 	    0);
