@@ -29,7 +29,7 @@ LIBRARY = [
 # Whatever is in neither list is not known here: a new dependency needs a decision.
 SYSTEM = set("""
 assert.h ctype.h errno.h fcntl.h getopt.h grp.h inttypes.h limits.h math.h poll.h pthread.h pwd.h
-sched.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h
+sched.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h
 stdnoreturn.h string.h strings.h syslog.h termios.h time.h unistd.h
 arpa/inet.h net/if.h netinet/in.h netinet/ip.h netinet/tcp.h netinet/udp.h
 sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/socket.h
