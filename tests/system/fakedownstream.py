@@ -47,6 +47,8 @@ class NotifyBehaviour:
     no_question: bool = False
     ede: Optional[int] = None
     duplicate: int = 1          # the answer is sent so often
+    zone_data: List[Record] = dataclasses.field(default_factory=list)   # the answer to an AXFR query instead
+    opcode: str = "NOTIFY"      # of the answer
 
 
 class Notify(NamedTuple):
@@ -339,6 +341,7 @@ class FakeDownstream(Listener):
     def __init__(self, host="127.0.0.1", port=0):
         super().__init__(host, port)
         self.answer = NotifyBehaviour()
+        self.per_type = {}      # "AXFR" -> NotifyBehaviour, instead of .answer
         self.notifies = []
         self.unexpected = []    # what came and was no NOTIFY
         self._once = collections.deque()
@@ -399,13 +402,17 @@ class FakeDownstream(Listener):
         elif not how.silence:
             for _ in range(how.duplicate):
                 reply(self._reply(m, how).to_wire())
+            for answer in self._zone_data(m, how)[1:]:
+                reply(answer.to_wire())
 
     def _note(self, m, transport, source):
         hint = next((rr.serial for rrset in m.answer for rr in rrset if rr.rdtype == SOA), None)
         with self.lock:
-            how = self._once.popleft() if self._once else dataclasses.replace(self.answer)
+            qtype = dns.rdatatype.to_text(m.question[0].rdtype)
+            usual = self.per_type.get(qtype, self.answer)
+            how = self._once.popleft() if self._once else dataclasses.replace(usual)
             n = Notify(time.monotonic(), str(m.question[0].name).lower(),
-                       dns.rdatatype.to_text(m.question[0].rdtype), hint, transport, source, m.id, m.flags,
+                       qtype, hint, transport, source, m.id, m.flags,
                        how, m)
             self.notifies.append(n)
             self.changed.notify_all()
@@ -415,8 +422,10 @@ class FakeDownstream(Listener):
     def _reply(m, how):
         r = dns.message.make_response(m)
         r.flags = dns.flags.QR | (dns.flags.AA if how.aa else 0)
-        r.set_opcode(dns.opcode.NOTIFY)
+        r.set_opcode(dns.opcode.from_text(how.opcode))
         r.set_rcode(dns.rcode.from_text(how.rcode))
+        if how.zone_data:
+            return FakeDownstream._zone_data(m, how)[0]
         if how.wrong_id:
             r.id = m.id ^ 1
         if how.no_question:
@@ -427,3 +436,51 @@ class FakeDownstream(Listener):
         if how.ede is not None:
             r.use_edns(0, 0, 1232, options=[dns.edns.GenericOption(EDE, struct.pack("!H", how.ede))])
         return r
+
+    @staticmethod
+    def _zone_data(m, how):
+        """Servers that look at the QTYPE first take it for a query: the zone, one message for each record."""
+        out = []
+        for rr in how.zone_data:
+            r = dns.message.make_response(m)
+            r.flags = dns.flags.QR | dns.flags.AA
+            r.set_opcode(dns.opcode.from_text(how.opcode))
+            r.answer.append(rr.rrset())
+            out.append(r)
+        return out
+
+
+class Fetcher(FakeDownstream):
+    """Knows NOTIFY(AXFR): answers, then fetches the zone at once from where it is told to, and keeps it."""
+
+    def __init__(self, host="127.0.0.1", port=0, at=None):
+        super().__init__(host, port)
+        self.at = at            # (host, port) of its primary
+        self.fetched = []       # (zone, Transfer)
+        self.before = 0.0       # seconds between the answer and the query
+        self.again = 0.2        # seconds after a transfer that failed
+        self.fetches = True
+
+    def handle(self, wire, reply, transport, source, conn):
+        super().handle(wire, reply, transport, source, conn)
+        m = dns.message.from_wire(wire)
+        if m.opcode() != dns.opcode.NOTIFY or m.question[0].rdtype != AXFR or not self.fetches:
+            return
+        if self.before and not self.pause(self.before):
+            return
+        zone = str(m.question[0].name).lower()
+        while True:     # as a secondary does, until it has got it
+            try:
+                t = self.axfr(zone, self.at)
+            except OSError as e:
+                t = Transfer(kind="broken", broken=str(e))
+            with self.lock:
+                self.fetched.append((zone, t))
+                self.changed.notify_all()
+            if t.ok or not self.pause(self.again):
+                return
+
+    def wait_fetched(self, n, timeout=20.0):
+        """The n-th transfer."""
+        return self.wait(lambda: self.fetched[n - 1] if len(self.fetched) >= n else None, timeout,
+                         f"{n} transfers by {self.host}, there were {len(self.fetched)}")[1]

@@ -112,9 +112,10 @@ class Named(Server):
     program = "named"
     retransfer_word = "retransfer"
 
-    def __init__(self, *args, **how):
+    def __init__(self, *args, transfer_host="127.0.0.1", **how):
         super().__init__(*args, **how)
         self.control_port = free_port()
+        self.transfer_host = transfer_host  # where its queries come from
 
     def control(self):
         return [which("rndc"), "-s", "127.0.0.1", "-p", str(self.control_port),
@@ -151,6 +152,7 @@ logging {{ channel e {{ stderr; severity debug 1; print-time iso8601; }}; catego
             else:
                 host, port = self.primary
                 conf += (f'zone "{z}" {{ type secondary; file "{self.zone_file(z)}"; masterfile-format raw; '
+                         f"transfer-source {self.transfer_host}; "
                          f"primaries port {port} {{ {host}; }}; min-refresh-time {self.refresh}; "
                          f"min-retry-time {self.refresh}; }};\n")
         with open(os.path.join(self.dir, "named.conf"), "w") as f:
