@@ -21,6 +21,7 @@ static const char *const code_name[] = {
     [ZR_CONF] = "conf",
     [ZR_NOTFOUND] = "notfound",
     [ZR_INTERNAL] = "internal",
+    [ZR_DAMAGED] = "damaged",
 };
 _Static_assert(sizeof(code_name) / sizeof(code_name[0]) == ZR_CODE_COUNT, "a name for every code");
 

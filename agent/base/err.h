@@ -27,6 +27,7 @@ enum zr_code {
 	ZR_CONF,     /* configuration */
 	ZR_NOTFOUND, /* no such zone, target, row */
 	ZR_INTERNAL, /* a bug of ours, survived */
+	ZR_DAMAGED,  /* the store's file does not hold what was written to it */
 	ZR_CODE_COUNT
 };
 

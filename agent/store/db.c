@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * Page caches, in KiB.  The writer's holds the inner pages of the trees and what a group of
@@ -67,7 +68,7 @@ db_fail(struct db *db, const char *doing, struct zr_err *e)
 		    doing, db->path, system_text(system_error(db)));
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return zr_fail(e, ZR_DB,
+		return zr_fail(e, ZR_DAMAGED,
 		    "%s: %s is damaged or no database (%s): move it away and "
 		    "start again; every zone is then transferred anew",
 		    doing, db->path, sqlite3_errmsg(db->sql));
@@ -185,6 +186,10 @@ static const struct range reader_ranges[] = {
     {SQL_IN_READ_FIRST, SQL_IN_READ_LAST},
 };
 
+static const struct range checker_ranges[] = {
+    {SQL_IN_VERIFY_FIRST, SQL_IN_VERIFY_LAST},
+};
+
 static int
 prepare_range(struct db *db, const struct range *r, struct zr_err *e)
 {
@@ -265,7 +270,7 @@ open_helper(struct db *db, struct zr_err *e)
 
 /* A file of another version cannot be read: say so, not "no such table". */
 static int
-open_reader(struct db *db, struct zr_err *e)
+open_reader(struct db *db, const struct range *ranges, size_t n, struct zr_err *e)
 {
 	struct db_header h;
 
@@ -278,7 +283,7 @@ open_reader(struct db *db, struct zr_err *e)
 		    "%s has schema version %lld, this program reads %d: use "
 		    "programs of one release",
 		    db->path, (long long)h.version, SQL_MIGRATIONS);
-	return prepare_all(db, reader_ranges, sizeof(reader_ranges) / sizeof(reader_ranges[0]), e);
+	return prepare_all(db, ranges, n, e);
 }
 
 static int
@@ -288,11 +293,59 @@ open_as(struct db *db, enum db_mode mode, struct zr_err *e)
 	case DB_WRITER:
 		return open_writer(db, e);
 	case DB_READER:
-		return open_reader(db, e);
+		return open_reader(
+		    db, reader_ranges, sizeof(reader_ranges) / sizeof(reader_ranges[0]), e);
+	case DB_CHECKER:
+		return open_reader(
+		    db, checker_ranges, sizeof(checker_ranges) / sizeof(checker_ranges[0]), e);
 	case DB_HELPER:
 		break;
 	}
 	return open_helper(db, e);
+}
+
+static int
+open_file(struct db *db, const char *name, int flags, enum db_mode mode, struct zr_err *e)
+{
+	if (sqlite3_open_v2(name, &db->sql, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		return db_fail(db, "open", e);
+	sqlite3_extended_result_codes(db->sql, 1);
+	sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
+	return open_as(db, mode, e);
+}
+
+static void
+drop(struct db *db)
+{
+	for (int i = 0; i < SQL_COUNT; i++) {
+		sqlite3_finalize(db->stmt[i]);
+		db->stmt[i] = NULL;
+	}
+	sqlite3_close(db->sql);
+	db->sql = NULL;
+}
+
+/*
+ * Reading a file in WAL mode makes a WAL where there is none, for which one who may only read has
+ * no right.  But without a WAL nobody writes, and the file may be read as one that does not change.
+ */
+static int
+open_immutable(struct db *db, enum db_mode mode, struct zr_err *e)
+{
+	int rc = sqlite3_errcode(db->sql) & 0xff;
+	char *wal = sqlite3_mprintf("%s-wal", db->path);
+	char *uri = sqlite3_mprintf("file:%s?immutable=1", db->path);
+	bool may = wal != NULL && uri != NULL && access(wal, F_OK) != 0 &&
+		   strpbrk(db->path, "%?#") == NULL &&
+		   (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY);
+
+	if (may) {
+		drop(db);
+		rc = open_file(db, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, mode, e);
+	}
+	sqlite3_free(wal);
+	sqlite3_free(uri);
+	return may ? rc : -1;
 }
 
 int
@@ -301,6 +354,7 @@ db_open(struct db **out, const char *path, enum db_mode mode, struct zr_err *e)
 	static const int flags[] = {
 	    [DB_WRITER] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
 	    [DB_READER] = SQLITE_OPEN_READONLY,
+	    [DB_CHECKER] = SQLITE_OPEN_READONLY,
 	    [DB_HELPER] = SQLITE_OPEN_READWRITE,
 	};
 	struct db *db = zr_xcalloc(1, sizeof(*db));
@@ -308,20 +362,15 @@ db_open(struct db **out, const char *path, enum db_mode mode, struct zr_err *e)
 
 	*out = NULL;
 	db->path = zr_xstrdup(path);
-	rc = sqlite3_open_v2(path, &db->sql, flags[mode] | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc != SQLITE_OK) {
-		db_fail(db, "open", e);
-		goto fail;
+	rc = open_file(db, path, flags[mode], mode, e);
+	if (rc != 0 && mode == DB_CHECKER)
+		rc = open_immutable(db, mode, e);
+	if (rc != 0) {
+		db_close(db);
+		return -1;
 	}
-	sqlite3_extended_result_codes(db->sql, 1);
-	sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
-	if (open_as(db, mode, e) < 0)
-		goto fail;
 	*out = db;
 	return 0;
-fail:
-	db_close(db);
-	return -1;
 }
 
 void
@@ -329,9 +378,7 @@ db_close(struct db *db)
 {
 	if (db == NULL)
 		return;
-	for (int i = 0; i < SQL_COUNT; i++)
-		sqlite3_finalize(db->stmt[i]);
-	sqlite3_close(db->sql);
+	drop(db);
 	free(db->path);
 	free(db);
 }

@@ -25,9 +25,10 @@
 #define DB_BUSY_MS 2000
 
 enum db_mode {
-	DB_WRITER, /* creates, migrates */
-	DB_READER, /* read-only; the statements of query/read.sql */
-	DB_HELPER  /* to write the WAL back; no statements */
+	DB_WRITER,  /* creates, migrates */
+	DB_READER,  /* read-only; the statements of query/read.sql */
+	DB_CHECKER, /* read-only, also a file that nobody writes and we may not; query/verify.sql */
+	DB_HELPER   /* to write the WAL back; no statements */
 };
 
 struct db {

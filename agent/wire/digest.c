@@ -5,6 +5,14 @@
  */
 #include "wire/segment.h"
 
+#include <openssl/evp.h>
+
+bool
+digest_of(const uint8_t *data, size_t len, uint8_t out[SEGMENT_DIGEST])
+{
+	return EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
 void
 digest_add(uint8_t sum[SEGMENT_DIGEST], const uint8_t d[SEGMENT_DIGEST])
 {

@@ -72,6 +72,8 @@ void unpacker_free(struct unpacker *u);
 void unpacker_start(struct unpacker *u, const uint8_t *data, size_t len); /* borrows data */
 int unpacker_next(struct unpacker *u, struct rr *rr, struct zr_err *e);	  /* 1, 0 end, -1 */
 
+/* Of the data of a segment; false when the library fails, which is a lack of memory. */
+bool digest_of(const uint8_t *data, size_t len, uint8_t out[SEGMENT_DIGEST]);
 /* Digest of a version: the sum modulo 2^256 of its segments' digests, big endian. */
 void digest_add(uint8_t sum[SEGMENT_DIGEST], const uint8_t d[SEGMENT_DIGEST]);
 void digest_sub(uint8_t sum[SEGMENT_DIGEST], const uint8_t d[SEGMENT_DIGEST]);

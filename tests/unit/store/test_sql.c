@@ -39,27 +39,37 @@ static void
 test_every_statement_is_prepared(void **state)
 {
 	struct fx *b = *state;
-	struct db *writer, *reader;
+	struct db *h[3];
 	struct zr_err e = {0};
 
-	if (db_open(&writer, b->path, DB_WRITER, &e) != 0 ||
-	    db_open(&reader, b->path, DB_READER, &e) != 0)
+	if (db_open(&h[0], b->path, DB_WRITER, &e) != 0 ||
+	    db_open(&h[1], b->path, DB_READER, &e) != 0 ||
+	    db_open(&h[2], b->path, DB_CHECKER, &e) != 0)
 		fail_msg("%s", e.text);
-	for (int i = 0; i < SQL_COUNT; i++)
-		if (ours(i) && (writer->stmt[i] == NULL) == (reader->stmt[i] == NULL))
-			fail_msg("%s belongs to no handle or to both", sql_name[i]);
+	for (int i = 0; i < SQL_COUNT; i++) {
+		int handles = 0;
+
+		for (int k = 0; k < 3; k++)
+			handles += h[k]->stmt[i] != NULL;
+		if (ours(i) && handles != 1)
+			fail_msg("%s belongs to %d handles", sql_name[i], handles);
+	}
 	/* One statement each: what follows the first ; would never run. */
 	for (int i = 0; i < SQL_COUNT; i++)
 		assert_ptr_equal(strchr(sql_text[i], ';'), sql_text[i] + strlen(sql_text[i]) - 2);
-	db_close(reader);
-	db_close(writer);
+	for (int k = 0; k < 3; k++)
+		db_close(h[k]);
 }
 
-/* Runs once at open, or reads tables that are small by nature. */
+/* Runs once at open, reads tables that are small by nature, or is to look at everything. */
 static bool
 may_scan(int id)
 {
 	switch (id) {
+	case SQL_VERIFY_INTEGRITY:
+	case SQL_VERIFY_QUICK:
+	case SQL_VERIFY_STRAYS:
+	case SQL_VERIFY_ZONE_COUNT:
 	case SQL_ZONE_EACH:
 	case SQL_OUTBOX_EACH:
 	case SQL_STAGING_EACH:
@@ -89,7 +99,8 @@ check_plan(sqlite3 *sql, int id)
 
 		if (strncmp(plan, "SCAN", 4) == 0 && !may_scan(id))
 			fail_msg("%s: %s", sql_name[id], plan);
-		if (strstr(plan, "TEMP B-TREE") != NULL && id != SQL_READ_TRANSFERS)
+		if (strstr(plan, "TEMP B-TREE") != NULL && id != SQL_READ_TRANSFERS &&
+		    !may_scan(id))
 			fail_msg("%s: %s", sql_name[id], plan);
 	}
 	sqlite3_finalize(s);
@@ -130,6 +141,9 @@ test_searches_by_key(void **state)
 	    {SQL_HOOK_SET, "(zone=? AND name=?)"},
 	    {SQL_HOOK_REMOVE, "(zone=? AND name=?)"},
 	    {SQL_PURGE_FIND, "zone_removed"},
+	    {SQL_VERIFY_SEGMENT_NEXT, "(zone=? AND key>?)"},
+	    {SQL_VERIFY_CHUNK_BEFORE, "(version,step,part,chunk)<(?,?,?,?)"},
+	    {SQL_VERIFY_ZONE_NEXT, "(name>?)"},
 	};
 	struct fx *b = *state;
 	struct zr_err e = {0};
@@ -178,7 +192,7 @@ refused(struct fx *b, const char *words)
 
 	assert_int_equal(store_open(&s, &conf, &e), -1);
 	assert_null(s);
-	assert_int_equal(e.code, ZR_DB);
+	assert_true(e.code == ZR_DB || e.code == ZR_DAMAGED);
 	if (strstr(e.text, words) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", e.text, words);
 }
