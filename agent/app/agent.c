@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "app/agent_p.h"
+#include "app/forced_p.h"
 #include "app/ready.h"
 #include "base/mem.h"
 
@@ -67,14 +67,16 @@ agent_intern(struct agent *a, const char *name)
 void
 agent_rearm(struct agent *a)
 {
-	struct heap_node *z = heap_peek(&a->timers), *o = heap_peek(&a->owed_timers);
+	const struct heap *heaps[] = {&a->timers, &a->owed_timers, &a->forced_timers};
 	int64_t at = INT64_MAX, us;
 	struct timeval tv;
 
-	if (z != NULL)
-		at = z->at;
-	if (o != NULL && o->at < at)
-		at = o->at;
+	for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
+		const struct heap_node *n = heap_peek(heaps[i]);
+
+		if (n != NULL && n->at < at)
+			at = n->at;
+	}
 	if (at == INT64_MAX) {
 		event_del(a->timer_event);
 		return;
@@ -108,6 +110,12 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		if (n == NULL)
 			break;
 		zones_timer(entry_of(ZR_CONTAINER(n, struct zone, timer)));
+	}
+	for (i = 0; i < TIMERS_PER_TURN && !a->stopping; i++) {
+		n = heap_pop_due(&a->forced_timers, a->now.mono.us);
+		if (n == NULL)
+			break;
+		forced_timer(ZR_CONTAINER(n, struct forced_zone, timer));
 	}
 	agent_schedule(a);
 }
@@ -253,6 +261,7 @@ open_tables(struct agent *a)
 	a->names = table_new();
 	heap_init(&a->timers);
 	heap_init(&a->owed_timers);
+	heap_init(&a->forced_timers);
 	a->asking_end = &a->asking;
 	sched_init(&a->sched, none);
 	a->notifyin = notifyin_new(&nc, &nz);
@@ -329,8 +338,20 @@ load_notify(void *arg, const struct store_notify *row)
 	struct agent *a = arg;
 	struct entry *en = entry_by_id(a, row->zone_id);
 
+	if (en == NULL)
+		return 0;
+	forced_owed(en, row, 1, true);
+	outbox_owe(en, row, 1, true);
+	return 0;
+}
+
+static int
+load_hook(void *arg, const struct store_hook *row)
+{
+	struct entry *en = entry_by_id(arg, row->zone_id);
+
 	if (en != NULL)
-		outbox_owe(en, row, 1, true);
+		hook_owe(en, row, 1);
 	return 0;
 }
 
@@ -350,9 +371,12 @@ load_store(struct agent *a, struct zr_err *e)
 {
 	struct reload_count n;
 
-	if (open_workers(a, e) != 0 || store_each_zone(a->store, load_zone, a, e) != 0 ||
-	    store_each_outbox(a->store, load_notify, a, e) != 0 || store_start(a->store, e) != 0)
+	if (open_workers(a, e) != 0 || forced_load(a, e) != 0 ||
+	    store_each_zone(a->store, load_zone, a, e) != 0 ||
+	    store_each_outbox(a->store, load_notify, a, e) != 0 || hook_open(a, e) != 0 ||
+	    store_each_hook(a->store, load_hook, a, e) != 0 || store_start(a->store, e) != 0)
 		return -1;
+	forced_loaded(a);
 	zones_apply(a, &n);
 	return 0;
 }
@@ -369,7 +393,7 @@ agent_new(const struct agent_options *o, struct config *c, struct zr_err *e)
 	agent_touch(a);
 	a->started = a->now;
 	open_tables(a);
-	if (open_loop(a, e) != 0)
+	if (open_loop(a, e) != 0 || targets_open(a, e) != 0)
 		goto fail;
 	policy_build(a, NULL);
 	/* The control socket first: it tells a second daemon apart before anything is touched. */
@@ -387,7 +411,8 @@ fail:
 void
 agent_maybe_quit(struct agent *a)
 {
-	if (!a->stopping || a->stopped_workers < a->worker_count || a->store_outstanding > 0)
+	if (!a->stopping || a->stopped_workers < a->worker_count || a->store_outstanding > 0 ||
+	    hook_busy(a))
 		return;
 	event_base_loopbreak(a->base);
 }
@@ -401,6 +426,7 @@ agent_stop(struct agent *a)
 	log_event(LOG_LVL_INFO, "stopping");
 	ready_tell("STOPPING=1");
 	listeners_close(a);
+	hook_stop(a);
 	for (unsigned i = 0; i < a->worker_count; i++)
 		worker_post(a->workers[i], mail_new(MAIL_STOP, sizeof(struct mail)));
 	agent_maybe_quit(a);
@@ -446,6 +472,7 @@ free_tables(struct agent *a)
 	table_free(a->by_id);
 	heap_clear(&a->timers);
 	heap_clear(&a->owed_timers);
+	heap_clear(&a->forced_timers);
 }
 
 static void
@@ -486,6 +513,7 @@ agent_free(struct agent *a)
 	if (a == NULL)
 		return;
 	listeners_close(a);
+	hook_close(a);
 	ctl_close(a->ctl);
 	stop_workers(a);
 	a->stopping = true;
@@ -496,6 +524,8 @@ agent_free(struct agent *a)
 		store_stop(a->store);
 	a->store = NULL;
 	free_tables(a);
+	targets_close(a);
+	forced_free(a);
 	inbox_free(a);
 	a->lingering = 0;
 	reload_sweep(a);

@@ -50,9 +50,10 @@ struct replyto {
 	uint64_t client;
 };
 
-/* A NOTIFY answer that waits until the mark is on disk. */
+/* An answer to a NOTIFY, or to a command, that waits until the mark is on disk. */
 struct waiter {
 	struct waiter *next;
+	struct ctl_reply *reply; /* not NULL: a command; what follows is not set */
 	uint16_t seq;
 	uint32_t memory; /* notifyin_answered() */
 	struct replyto to;
@@ -94,6 +95,7 @@ struct owed {
 	struct owed *asking, **asking_link; /* while there is one: others that wait */
 	uint64_t job;			    /* over TCP */
 	struct zr_mono sent;
+	uint16_t rcode; /* of the last answer */
 };
 
 struct policy {
@@ -146,6 +148,7 @@ struct entry {
 	struct zone_targets *targets; /* targets.c: of zones without a list; NULL: not looked for */
 	char *error;		      /* text of the last failure, for live status; NULL = none */
 	struct zr_mono triggered;     /* when the running round was asked for, for the log */
+	struct zr_wall pending_at;    /* since when something is owed; unset: nothing is */
 };
 
 struct listener {
@@ -211,6 +214,10 @@ struct agent {
 	struct table *names;   /* interned names of downstreams */
 	struct heap timers;    /* zones and owed NOTIFYs: by deadline */
 	struct heap owed_timers;
+	struct heap forced_timers; /* zones whose verify window ends */
+	struct table *forced_rows; /* while the store is loaded: struct forced_zone by zone */
+	struct table *no_axfr;	   /* noaxfr.c */
+	size_t no_axfr_sweep;	   /* entries at which expired ones are looked for */
 	unsigned streams_running;
 	uint64_t next_number; /* jobs, clients, streams */
 	uint32_t next_epoch;
@@ -270,6 +277,8 @@ void entry_take_row(struct entry *en, const struct store_zone *row);
 struct rr entry_soa(const struct entry *en); /* borrowed; owner is the zone's name */
 const struct config_policy *entry_config(const struct entry *en);
 void entry_error(struct entry *en, const char *text); /* NULL clears */
+/* The error is that this primary is behind us. */
+void entry_behind(struct entry *en, const char *primary, const char *address, uint32_t serial);
 /* Configured zones without an entry get one; others are removed; policies are renewed. */
 struct reload_count {
 	unsigned zones, added, removed, changed;
@@ -328,6 +337,7 @@ void answer_udp(struct listener *l, const uint8_t *data, size_t len, const struc
 void answer_tcp(struct agent *a, struct bytes_mail *m);
 void answer_send(struct agent *a, const struct replyto *to, const uint8_t *p, size_t len);
 void answer_marked(struct entry *en, uint16_t seq, bool ok);
+void answer_command(struct entry *en, uint16_t seq, struct ctl_reply *r); /* waits as well */
 void answer_drop_waiters(struct entry *en);
 bool agent_own_address(const struct agent *a, const struct zr_addr *addr);
 
@@ -342,42 +352,94 @@ int64_t serve_oldest(const struct entry *en); /* oldest version still being read
 
 /* ---- outbox.c: NOTIFY out ---- */
 
-/* Rows for the commit order: who must hear of it. */
-struct store_notify *outbox_rows(
-    struct entry *en, uint16_t qtype, uint32_t serial, const char *only, size_t *count);
+/* rows.c: rows for a commit, or for the operator: who must hear of it. */
+struct outbox_ask {
+	uint16_t qtype;
+	uint32_t serial;
+	const char *only; /* name of a downstream; NULL: all */
+	bool operator;	  /* by command: at once, and whoever it is */
+	bool commit;	  /* of the commit that is being prepared */
+};
+struct store_notify *outbox_rows(struct entry *en, const struct outbox_ask *q, size_t *count);
+/*
+ * Rows that are about to be written, of one event of the zone: leaves out those whom a
+ * forced one is not for, turns AXFR into SOA where AXFR is not known, spreads the first sends
+ * (A-09; not_before of the first row is when that begins).  Returns how many are left.  Also for
+ * targets.c when it replaces a row.
+ */
+size_t outbox_spread(struct entry *en, struct store_notify *v, size_t n);
+/* How a row is sent; NULL: not at all, it is nobody's any more.  For the pseudo names too. */
+const struct config_downstream *outbox_target(
+    const struct entry *en, const char *name, const struct zr_addr *target);
+/* The zone's downstream of this name, or NULL. */
+const struct config_downstream *outbox_downstream(const struct entry *en, const char *name);
+/* How long the first NOTIFY(AXFR)s of the last event are spread over. */
+int64_t outbox_splay(const struct entry *en, size_t targets);
 /* Rows came back from the store with their ids: from now on they are owed. */
 void outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, bool late);
 void outbox_timer(struct owed *o);
+/* event: when it was the whole zone, what forced_stream_event() said as it began; else 0. */
 void outbox_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
-    uint32_t serial, int64_t version);
+    uint32_t serial, int64_t version, uint64_t event);
 void outbox_drop(struct entry *en);
 void outbox_reconfigure(struct entry *en);
 
 /* ---- forced.c: the last forced transfer and what became of it ---- */
 
-/*
- * Before the commit of a forced transfer: judges it (core/forced.h) and fills c->forced.  Returns
- * the verdict; forced_leave_out() then says whom a row of the outbox is not for.
- */
+/* Before the commit of a forced transfer: judges it (core/forced.h) and fills c->forced. */
 enum forced_verdict forced_before(
     struct entry *en, const struct zone_commit *zc, struct store_commit *c);
-bool forced_leave_out(const struct entry *en, const struct zone_commit *zc, enum forced_verdict v,
-    const char *downstream, const struct zr_addr *target);
+/*
+ * Is a NOTIFY(AXFR) of the last event not for this address (A-05, A-06)?  next: of the one that
+ * forced_before() has just judged.
+ */
+bool forced_leave_out(
+    const struct entry *en, bool next, const char *downstream, const struct zr_addr *target);
+/* Of the commit being prepared: it goes to nobody; to no address of this downstream. */
+bool forced_leave_all(const struct entry *en);
+bool forced_leave_out_all(const struct entry *en, const char *downstream);
 /* When the commit is done: the event is in force, and its downstreams are waited for. */
 void forced_committed(struct entry *en, const struct store_commit *c);
+/* The operator sends NOTIFY(AXFR) without a transfer: a new event. */
+void forced_command(struct entry *en);
+/* Rows are on disk: whom the last event is for.  late: they were there at the start. */
+void forced_owed(struct entry *en, const struct store_notify *rows, size_t n, bool late);
+/* An AXFR out begins: the number of the event it satisfies. */
+uint64_t forced_stream_event(const struct entry *en);
+/* The primaries disagree: only the first one is believed. */
+bool forced_is_pinned(const struct entry *en);
+/* Takes over what the store has of it; before ZONE_EV_START. */
+void forced_start(struct entry *en, const struct store_zone *row, struct zone_start *st);
+/* At start, from the store: before the zones, and after them. */
+int forced_load(struct agent *a, struct zr_err *e);
+void forced_loaded(struct agent *a);
+void forced_drop(struct entry *en);
+void forced_free(struct agent *a);
+
+/* ---- forced_peer.c: its downstreams ---- */
+
 /* outbox.c tells what happens to a NOTIFY(AXFR). */
 void forced_peer_seen(struct entry *en, const char *downstream, const struct zr_addr *target,
     enum forced_peer_event ev, const char *text);
-/* An AXFR out begins: the number of the event it satisfies; and has ended well. */
-uint64_t forced_stream_event(const struct entry *en);
-void forced_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
-    uint64_t event, int64_t version);
-/* the address is known not to understand NOTIFY(AXFR) now. */
-bool forced_unsupported(struct agent *a, const struct zr_addr *target);
-/* At start, from the store. */
-int forced_load(struct agent *a, struct zr_err *e);
-void forced_drop(struct entry *en);
-void forced_free(struct agent *a);
+/* An AXFR out has ended well; event: what forced_stream_event() said when it began. */
+void forced_fetched(
+    struct entry *en, const char *downstream, const struct zr_addr *peer, uint64_t event);
+/* The address has had the zone since the newest event that was for it. */
+bool forced_covers(
+    const struct entry *en, const char *downstream, const struct zr_addr *target, uint64_t event);
+/* The address gets NOTIFY(SOA) in place of the event. */
+void forced_skipped(struct entry *en, const char *downstream, const struct zr_addr *target);
+void forced_reconfigure(struct entry *en);
+void forced_timer(struct forced_zone *fz);
+
+/* ---- noaxfr.c: addresses that do not know NOTIFY(AXFR) (A-12) ---- */
+
+/* It is known now; *until (may be NULL) is set. */
+bool forced_unsupported(struct agent *a, const struct zr_addr *target, struct zr_wall *until);
+void forced_remember(struct agent *a, const struct zr_addr *target, const char *text);
+void forced_forget(struct agent *a, const struct zr_addr *target);
+int noaxfr_load(struct agent *a, struct zr_err *e);
+void noaxfr_free(struct agent *a);
 
 /* ---- hook.c: commands of downstreams ---- */
 
@@ -412,6 +474,8 @@ bool targets_computed(const struct entry *en);
  * replaces it.  Names that do not resolve are tried again while the others are notified.
  */
 void targets_expand(struct entry *en, const struct store_notify *row);
+/* A STORE_OUTBOX_ADD has come back, whatever became of it. */
+void targets_posted(struct entry *en, const struct store_order *o);
 /* Is this address one of the zone's targets as far as is known (also-notify included)? */
 bool targets_has(const struct entry *en, const struct zr_addr *target);
 void targets_drop(struct entry *en);
@@ -420,6 +484,9 @@ void targets_json(struct buf *b, struct entry *en); /* one line of kind "target"
 /* ---- live.c: the control socket ---- */
 
 int live_open(struct agent *a, struct zr_err *e);
+void live_marked(struct ctl_reply *r, bool ok);		    /* the zone's mark is on disk */
+void live_synced(struct agent *a, struct store_order *o);   /* STORE_SYNC came back */
+void live_notified(struct agent *a, struct store_order *o); /* rows of `notify` came back */
 
 /* ---- reload.c ---- */
 

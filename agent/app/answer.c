@@ -100,15 +100,22 @@ make_notify_reply(struct buf *b, const struct msg *m, const struct notifyin_verd
 	query_reply(b, m, &r);
 }
 
+static void
+add_waiter(struct entry *en, struct waiter *w)
+{
+	*en->waiters_end = w;
+	en->waiters_end = &w->next;
+	en->agent->waiters++;
+}
+
 /* The event itself is recorded; a sender whose answer is left out asks again. */
 static void
 wait_for_disk(
     struct entry *en, uint16_t seq, uint32_t memory, const struct replyto *to, const struct buf *b)
 {
-	struct agent *a = en->agent;
 	struct waiter *w;
 
-	if (a->waiters >= WAITERS_MAX && !to->tcp)
+	if (en->agent->waiters >= WAITERS_MAX && !to->tcp)
 		return;
 	w = zr_xcalloc(1, sizeof(*w) + b->len);
 	w->seq = seq;
@@ -116,9 +123,17 @@ wait_for_disk(
 	w->to = *to;
 	w->len = b->len;
 	memcpy(w->bytes, b->data, b->len);
-	*en->waiters_end = w;
-	en->waiters_end = &w->next;
-	a->waiters++;
+	add_waiter(en, w);
+}
+
+void
+answer_command(struct entry *en, uint16_t seq, struct ctl_reply *r)
+{
+	struct waiter *w = zr_xcalloc(1, sizeof(*w));
+
+	w->seq = seq;
+	w->reply = r;
+	add_waiter(en, w);
 }
 
 /* The first one, if its mark is not behind `seq`. */
@@ -147,6 +162,11 @@ take_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 
 	primary_notified(
 	    v->primary, v->notify.address == ZONE_NO_INDEX ? -1 : (int)v->notify.address);
+	if (v->notify.forced &&
+	    forced_is_pinned(en)) { /* whoever says it, the first is asked */
+		arg.notify.primary = 0;
+		arg.notify.address = ZONE_NO_INDEX;
+	}
 	make_notify_reply(&b, m, v);
 	/* The answer is queued first: the step may free nothing, but it may mark at once. */
 	route_event(en, ZONE_EV_NOTIFY, &arg, &os);
@@ -192,6 +212,11 @@ answer_marked(struct entry *en, uint16_t seq, bool ok)
 	struct waiter *w;
 
 	while ((w = take_waiter(en, seq)) != NULL) {
+		if (w->reply != NULL) {
+			live_marked(w->reply, ok);
+			free(w);
+			continue;
+		}
 		if (!ok && w->len >= MSG_HEADER) { /* SERVFAIL instead, and not AA */
 			w->bytes[2] &= (uint8_t) ~(FLAG_AA >> 8);
 			w->bytes[3] = (uint8_t)((w->bytes[3] & 0xf0) | RCODE_SERVFAIL);
@@ -209,7 +234,9 @@ answer_drop_waiters(struct entry *en)
 
 	while (en->waiters != NULL) {
 		w = take_waiter(en, en->waiters->seq);
-		if (w->to.tcp)
+		if (w->reply != NULL)
+			live_marked(w->reply, false);
+		else if (w->to.tcp)
 			answer_send(en->agent, &w->to, NULL, 0);
 		free(w);
 	}

@@ -69,6 +69,32 @@ fill_same(const struct entry *en, struct store_commit *c)
 	c->loaded_at = en->loaded_at;
 }
 
+/* After a forced transfer that brought a greater serial NOTIFY(AXFR) says it all. */
+static void
+fill_rows(struct entry *en, const struct zone_commit *zc, struct store_commit *c)
+{
+	struct outbox_ask q = {
+	    .qtype = zc->announce == ZONE_ANNOUNCE_AXFR ? TYPE_AXFR : TYPE_SOA,
+	    .serial = zc->serial,
+	    .commit = true,
+	};
+
+	if (zc->announce != ZONE_ANNOUNCE_NONE)
+		c->notify = outbox_rows(en, &q, &c->notify_count);
+}
+
+/* Commands are for whom the event is for. */
+static void
+leave_out_hooks(const struct entry *en, struct store_commit *c)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->hook_count; i++)
+		if (!forced_leave_out_all(en, c->hooks[i].name))
+			c->hooks[kept++] = c->hooks[i];
+	c->hook_count = kept;
+}
+
 void
 commit_start(struct entry *en, const struct zone_order *zo)
 {
@@ -96,10 +122,12 @@ commit_start(struct entry *en, const struct zone_order *zo)
 		fill_same(en, c);
 	c->journal_max_steps = entry_config(en)->journal_steps;
 	c->journal_max_octets = c->octets > JOURNAL_MIN_OCTETS ? c->octets : JOURNAL_MIN_OCTETS;
-	if (zc->announce != ZONE_ANNOUNCE_NONE)
-		c->notify =
-		    outbox_rows(en, zc->announce == ZONE_ANNOUNCE_AXFR ? TYPE_AXFR : TYPE_SOA,
-			zc->serial, NULL, &c->notify_count);
+	if (zc->forced)
+		forced_before(en, zc, c);
+	fill_rows(en, zc, c);
+	c->hooks = hook_rows(en, zc, c->log.peer, &c->hook_count);
+	if (zc->forced)
+		leave_out_hooks(en, c);
 	en->committing = true;
 	en->commit_attempt = zo->attempt;
 	agent_store(en->agent, o, true);
@@ -162,8 +190,12 @@ commit_done(struct entry *en, struct store_order *o)
 	en->checked_at = c->checked_at;
 	if (c->content)
 		take_content(en, c);
-	if (!en->removed)
+	if (c->has_forced)
+		forced_committed(en, c);
+	if (!en->removed) {
 		outbox_owe(en, c->notify, c->notify_count, false);
+		hook_owe(en, c->hooks, c->hook_count);
+	}
 	route_event(en, ZONE_EV_COMMITTED, &arg, NULL);
 	/* The entry may be gone now: look it up again. */
 	en = entry_by_id(a, o->zone_id);

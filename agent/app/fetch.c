@@ -5,6 +5,7 @@
 
 #include "app/agent_p.h"
 #include "base/mem.h"
+#include "base/serial.h"
 #include "wire/name.h"
 
 const struct zr_addr *
@@ -242,6 +243,8 @@ on_transfer(struct agent *a, void *arg, struct job_done_mail **dp)
 		snprintf(text, sizeof(text), "transfer from %s %s: %s", peer, addr_text(addr, at),
 		    d->err.text);
 		entry_error(en, text);
+	} else if (en->has_rows && serial_gt(en->z.serial, d->serial)) {
+		entry_behind(en, peer, addr_text(addr, at), d->serial);
 	}
 	log_done(en, d, peer, addr);
 	finished(en, dp);

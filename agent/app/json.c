@@ -188,6 +188,67 @@ work(struct buf *b, const struct entry *en)
 	num(b, "octets", en->progress_octets);
 }
 
+/* A bucket or the slots of one kind of work: why it cannot begin now. */
+static bool
+is_full(const struct sched_limits *l, const struct bucket *bucket, uint32_t running,
+    const struct agent *a, int64_t *at)
+{
+	*at = bucket_ready_us(bucket, &l->rate, a->now.mono.us);
+	if (*at <= a->now.mono.us)
+		*at = 0;
+	return *at != 0 || (l->slots != 0 && running >= l->slots);
+}
+
+/* Why a forced transfer that is owed does not run (AN-13). */
+static const char *
+forced_wait(const struct entry *en, int64_t *at)
+{
+	const struct zone *z = &en->z;
+	const struct agent *a = en->agent;
+	const struct sched *s = &a->sched;
+	int64_t now = a->now.mono.us;
+
+	if (z->state != ZONE_QUEUED) {
+		*at = z->forced_limit_us > z->forced_retry_us ? z->forced_limit_us
+							      : z->forced_retry_us;
+		if (z->state != ZONE_IDLE || *at <= now)
+			return NULL;
+		return *at == z->forced_limit_us ? "zone limit" : "failed, retry";
+	}
+	if (z->sched.what != SCHED_FORCED)
+		return NULL;
+	for (unsigned w = SCHED_TRANSFER; w <= SCHED_FORCED; w++) {
+		const struct sched_line *l = &z->sched.peer->line[w];
+
+		if (is_full(&l->limits, &l->bucket, l->running, a, at))
+			return "primary limit";
+		if (is_full(&s->limits[w], &s->bucket[w], s->running[w], a, at))
+			return "global limit";
+	}
+	return NULL;
+}
+
+static void
+owed_work(struct buf *b, const struct entry *en)
+{
+	const struct zone *z = &en->z;
+	const char *why;
+	int64_t at = 0;
+
+	str(b, "pending", zone_pending_names[zone_owed(z)]);
+	wall(b, "pending_at", en->pending_at);
+	if (zone_owed(z) != ZONE_PENDING_FORCE)
+		return;
+	if (z->notifier < z->policy->primary_count)
+		str(b, "pending_notifier",
+		    ((const struct config_primary *)z->policy->primaries[z->notifier]->app)->name);
+	why = forced_wait(en, &at);
+	if (why == NULL)
+		return;
+	str(b, "forced_wait", why);
+	mono(b, "forced_wait_at", at, en->agent);
+}
+
 void
 json_zone(struct buf *b, const struct entry *en)
 {
@@ -200,7 +261,7 @@ json_zone(struct buf *b, const struct entry *en)
 	str(b, "state", face_names[json_face(en)]);
 	str(b, "activity", activity(en));
 	work(b, en);
-	str(b, "pending", zone_pending_names[zone_owed(z)]);
+	owed_work(b, en);
 	if (z->data != ZONE_EMPTY)
 		num(b, "serial", z->serial);
 	if ((z->state != ZONE_IDLE || z->failures > 0) && z->data != ZONE_EMPTY &&
@@ -213,8 +274,9 @@ json_zone(struct buf *b, const struct entry *en)
 	num(b, "failures", z->failures);
 	if (z->failures > 0) {
 		str(b, "error", en->error);
-		str(b, "error_code", zr_code_name((enum zr_code)z->code));
+		str(b, "error_code", z->code == ZR_OK ? NULL : zr_code_name((enum zr_code)z->code));
 	}
+	json_event(b, en);
 	buf_str(b, "}");
 }
 
@@ -243,8 +305,9 @@ json_primary(struct buf *b, const struct agent *a, const struct primary *p, unsi
 }
 
 void
-json_downstream(struct buf *b, const struct agent *a, const struct config_downstream *d)
+json_downstream(struct buf *b, struct agent *a, const struct config_downstream *d)
 {
+	struct zr_wall until, unsupported = {0};
 	const struct stream *s;
 	const struct entry *en;
 	const struct owed *o;
@@ -270,6 +333,10 @@ json_downstream(struct buf *b, const struct agent *a, const struct config_downst
 	num(b, "outbox", outbox);
 	num(b, "inflight", inflight);
 	num(b, "transfers", transfers);
+	for (size_t i = 0; i < d->address.n; i++)
+		if (forced_unsupported(a, &d->address.v[i], &until) && until.us > unsupported.us)
+			unsupported = until;
+	wall(b, "unsupported_until_at", unsupported);
 	buf_str(b, "}");
 }
 
@@ -284,6 +351,7 @@ json_owed(struct buf *b, const struct owed *o)
 	num(b, "outbox", 1);
 	num(b, "inflight", o->o.state == NOTIFYOUT_SENT);
 	num(b, "serial", o->o.serial);
+	str(b, "qtype", o->o.kind == NOTIFYOUT_AXFR ? "AXFR" : "SOA");
 	num(b, "tries", o->o.tries);
 	mono(b, "next_at", o->o.at_us, o->agent);
 	buf_str(b, "}");

@@ -19,5 +19,11 @@ void json_daemon(struct buf *b, const struct agent *a);
 void json_state(struct buf *b, enum zone_face face, unsigned zones);
 void json_zone(struct buf *b, const struct entry *en);
 void json_primary(struct buf *b, const struct agent *a, const struct primary *p, unsigned address);
-void json_downstream(struct buf *b, const struct agent *a, const struct config_downstream *d);
+void json_downstream(struct buf *b, struct agent *a, const struct config_downstream *d);
 void json_owed(struct buf *b, const struct owed *o);
+
+/* json_forced.c */
+void json_event(struct buf *b, const struct entry *en); /* keys of a zone: `,"event":1` ... */
+void json_forced(struct ctl_reply *r, const struct entry *en); /* a line for each address */
+/* Puts lines, each ended by a newline, into the answer. */
+void json_lines(struct ctl_reply *r, const struct buf *lines);

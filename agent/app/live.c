@@ -110,6 +110,10 @@ zone_facts(struct agent *a, struct ctl_reply *r, const char *text)
 		json_owed(&b, o);
 		body(r, &b);
 	}
+	json_forced(r, en);
+	hook_json(&b, en);
+	targets_json(&b, en);
+	json_lines(r, &b);
 	buf_clear(&b);
 	ctl_done(r);
 }
@@ -200,38 +204,66 @@ lift_holds(struct agent *a)
 		primary_notified(a->primaries[i], -1);
 }
 
+/* Answered when every mark is on disk: orders of the store are carried out in turn. */
 static void
 refresh_all(struct agent *a, struct ctl_reply *r)
 {
+	struct store_order *o = store_order_new(STORE_SYNC, 0);
 	struct entry *en;
 	size_t pos = 0;
-	unsigned n = 0;
-	char text[48];
 
 	lift_holds(a);
 	while ((en = table_next(a->zones, &pos)) != NULL) {
 		if (!en->started)
 			continue;
 		route_event(en, ZONE_EV_REFRESH, NULL, NULL);
-		n++;
+		o->cookie++;
 	}
+	o->owner = r;
+	agent_store(a, o, true);
 	agent_schedule(a);
-	snprintf(text, sizeof(text), "\"zones\":%u", n);
+}
+
+void
+live_synced(struct agent *a, struct store_order *o)
+{
+	struct ctl_reply *r = o->owner;
+	char text[48];
+
+	(void)a;
+	if (o->err.code != ZR_OK) {
+		ctl_error(r, &o->err);
+		return;
+	}
+	snprintf(text, sizeof(text), "\"zones\":%llu", (unsigned long long)o->cookie);
 	order_done(r, text);
+}
+
+void
+live_marked(struct ctl_reply *r, bool ok)
+{
+	if (ok)
+		order_done(r, "\"zones\":1");
+	else
+		ctl_fail(r, ZR_DB, "the order could not be stored");
 }
 
 static void
 trigger(struct agent *a, struct ctl_reply *r, const char *name, enum zone_event ev)
 {
 	struct entry *en = find(a, r, name);
+	struct zone_orders os;
 
 	if (en == NULL)
 		return;
 	for (unsigned i = 0; i < en->z.policy->primary_count; i++)
 		primary_notified(en->z.policy->primaries[i], -1);
-	route_event(en, ev, NULL, NULL);
+	route_event(en, ev, NULL, &os);
+	if (os.answer == ZONE_ANSWER_MARKED)
+		answer_command(en, os.answer_seq, r);
+	else
+		live_marked(r, true);
 	agent_schedule(a);
-	order_done(r, "\"zones\":1");
 }
 
 static void
@@ -253,14 +285,38 @@ retransfer(void *arg, struct ctl_reply *r, int argc, const char *const *argv)
 	trigger(arg, r, argv[1], ZONE_EV_RETRANSFER);
 }
 
-static void
-notify(void *arg, struct ctl_reply *r, int argc, const char *const *argv)
+static unsigned
+addressed(const struct store_order *o)
 {
-	struct agent *a = arg;
-	struct entry *en = find(a, r, argv[1]);
-	struct store_order *o;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < o->outbox.count; i++)
+		n += o->outbox.v[i].target.family != 0;
+	return n;
+}
+
+void
+live_notified(struct agent *a, struct store_order *o)
+{
+	struct ctl_reply *r = o->owner;
 	char text[64];
-	size_t n;
+
+	(void)a;
+	if (o->err.code != ZR_OK) {
+		ctl_error(r, &o->err);
+		return;
+	}
+	snprintf(text, sizeof(text), "\"zones\":1,\"notifies\":%u", addressed(o));
+	order_done(r, text);
+}
+
+/* No splay: a person waits.  Who was known not to understand NOTIFY(AXFR) is asked again. */
+static void
+owe(struct agent *a, struct ctl_reply *r, int argc, const char *const *argv, uint16_t qtype)
+{
+	struct entry *en = find(a, r, argv[1]);
+	struct outbox_ask q = {.qtype = qtype, .operator= true, .only = argc > 2 ? argv[2] : NULL};
+	struct store_order *o;
 
 	if (en == NULL)
 		return;
@@ -269,12 +325,12 @@ notify(void *arg, struct ctl_reply *r, int argc, const char *const *argv)
 		    argv[1]);
 		return;
 	}
-	agent_touch(a);
+	q.serial = en->z.serial;
 	o = store_order_new(STORE_OUTBOX_ADD, en->z.id);
 	o->cookie = en->epoch;
-	o->outbox.v = outbox_rows(en, TYPE_SOA, en->z.serial, argc > 2 ? argv[2] : NULL, &n);
-	o->outbox.count = n;
-	if (n == 0) {
+	o->owner = r;
+	o->outbox.v = outbox_rows(en, &q, &o->outbox.count);
+	if (o->outbox.count == 0) {
 		store_order_free(o);
 		ctl_fail(r, ZR_NOTFOUND,
 		    argc > 2 ? "%s has no downstream %s that is notified"
@@ -282,11 +338,25 @@ notify(void *arg, struct ctl_reply *r, int argc, const char *const *argv)
 		    argv[1], argc > 2 ? argv[2] : "");
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		o->outbox.v[i].not_before = a->now.wall; /* no splay: a person waits */
+	for (size_t i = 0; qtype == TYPE_AXFR && i < o->outbox.count; i++)
+		forced_forget(a, &o->outbox.v[i].target);
+	if (qtype == TYPE_AXFR)
+		forced_command(en);
 	agent_store(a, o, true);
-	snprintf(text, sizeof(text), "\"zones\":1,\"notifies\":%zu", n);
-	order_done(r, text);
+}
+
+static void
+notify(void *arg, struct ctl_reply *r, int argc, const char *const *argv)
+{
+	agent_touch(arg);
+	owe(arg, r, argc, argv, TYPE_SOA);
+}
+
+static void
+notify_axfr(void *arg, struct ctl_reply *r, int argc, const char *const *argv)
+{
+	agent_touch(arg);
+	owe(arg, r, argc, argv, TYPE_AXFR);
 }
 
 static void
@@ -335,6 +405,7 @@ static const struct ctl_command commands[] = {
     {"refresh", 1, 1, refresh},
     {"retransfer", 1, 1, retransfer},
     {"notify", 1, 2, notify},
+    {"notify-axfr", 1, 2, notify_axfr},
     {"reload", 0, 0, reload},
     {"stop", 0, 0, stop},
 };

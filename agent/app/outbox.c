@@ -12,67 +12,6 @@
 #include "wire/name.h"
 #include "wire/query.h"
 
-static bool
-has_address(const struct config_downstream *d, const struct zr_addr *target)
-{
-	for (size_t i = 0; i < d->address.n; i++)
-		if (addr_equal(&d->address.v[i], target))
-			return true;
-	return false;
-}
-
-/* The downstream of this name, when it is to be notified at this address; else NULL. */
-static const struct config_downstream *
-target_conf(const struct entry *en, const char *name, const struct zr_addr *target)
-{
-	const struct config_policy *p = entry_config(en);
-
-	for (size_t i = 0; i < p->downstream_count; i++) {
-		const struct config_downstream *d = p->downstreams[i];
-
-		if (strcmp(d->name, name) == 0)
-			return d->notify && has_address(d, target) ? d : NULL;
-	}
-	return NULL;
-}
-
-struct store_notify *
-outbox_rows(struct entry *en, uint16_t qtype, uint32_t serial, const char *only, size_t *count)
-{
-	struct agent *a = en->agent;
-	const struct config_policy *p = entry_config(en);
-	struct store_notify *v;
-	size_t n = 0;
-
-	*count = 0;
-	for (size_t i = 0; i < p->downstream_count; i++)
-		n += p->downstreams[i]->address.n;
-	v = zr_xcalloc(n + 1, sizeof(*v));
-	for (size_t i = 0; i < p->downstream_count; i++) {
-		const struct config_downstream *d = p->downstreams[i];
-
-		if (!d->notify || (only != NULL && strcmp(only, d->name) != 0))
-			continue;
-		for (size_t k = 0; k < d->address.n; k++) {
-			struct store_notify *r = &v[*count];
-
-			if (agent_own_address(a, &d->address.v[k]))
-				continue; /* PL-04 */
-			r->zone_id = en->z.id;
-			snprintf(r->downstream, sizeof(r->downstream), "%s", d->name);
-			r->target = d->address.v[k];
-			r->qtype = qtype;
-			r->serial = serial;
-			r->not_before = a->now.wall;
-			if (p->splay_us > 0)
-				r->not_before.us +=
-				    (int64_t)rng_below(&a->rng, (uint64_t)p->splay_us);
-			++*count;
-		}
-	}
-	return v;
-}
-
 /* ---- one owed NOTIFY ---- */
 
 /* Its socket is gone, or another's turn. */
@@ -159,7 +98,8 @@ store_row(struct owed *o, bool remove)
 }
 
 static void
-log_owed(const struct owed *o, enum log_level level, const char *event, const char *reason)
+log_kind(const struct owed *o, const char *qtype, enum log_level level, const char *event,
+    const char *reason)
 {
 	char name[NAME_TEXT_MAX], at[ADDR_TEXT_MAX];
 
@@ -167,25 +107,55 @@ log_owed(const struct owed *o, enum log_level level, const char *event, const ch
 		return;
 	log_event(level, event, LS("zone", name_show(o->entry->name, name)),
 	    LS("downstream", o->downstream), LS("address", addr_text(&o->target, at)),
-	    LU("serial", o->o.serial), LU("tries", o->o.tries), LS("reason", reason));
+	    LS("qtype", qtype), LU("serial", o->o.serial), LU("tries", o->o.tries),
+	    LS("reason", reason));
+}
+
+static void
+log_owed(const struct owed *o, enum log_level level, const char *event, const char *reason)
+{
+	log_kind(o, o->o.kind == NOTIFYOUT_AXFR ? "AXFR" : "SOA", level, event, reason);
 }
 
 static void ended(struct owed *o, const char *why);
 static void send_now(struct owed *o);
+
+/* It is NOTIFY(AXFR): what becomes of it is remembered. */
+static void
+forced_seen(const struct owed *o, enum forced_peer_event ev, const char *text)
+{
+	if (o->o.kind == NOTIFYOUT_AXFR)
+		forced_peer_seen(o->entry, o->downstream, &o->target, ev, text);
+}
+
+/* from now on, and after a crash, it is NOTIFY(SOA) that this target gets. */
+static void
+learn_no_axfr(struct owed *o, const char *why)
+{
+	o->rcode = RCODE_NOTIMP; /* until what follows is answered */
+	forced_remember(o->agent, &o->target, why != NULL ? why : "");
+	forced_peer_seen(o->entry, o->downstream, &o->target, FORCED_PEER_EV_UNSUPPORTED, why);
+	log_kind(o, "AXFR", LOG_LVL_INFO, "notify-unsupported", why);
+}
 
 static void
 step(struct owed *o, enum notifyout_event ev, const struct notifyout_arg *arg, const char *why)
 {
 	struct agent *a = o->agent;
 	struct notifyout_rate *rate = o->late ? &a->late_rate : &a->notify_rate;
+	bool no_axfr = o->o.no_axfr;
+	enum notifyout_do what = notifyout_step(&o->o, ev, arg, &o->policy, rate, a->now.mono);
 
-	switch (notifyout_step(&o->o, ev, arg, &o->policy, rate, a->now.mono)) {
+	if (o->o.no_axfr && !no_axfr)
+		learn_no_axfr(o, why);
+	switch (what) {
 	case NOTIFYOUT_NOTHING:
 		break;
 	case NOTIFYOUT_SEND:
 		send_now(o);
 		break;
 	case NOTIFYOUT_SAVE:
+		forced_seen(o, FORCED_PEER_EV_UNANSWERED, why);
 		stop_sending(o);
 		log_owed(o, LOG_LVL_WARN, "notify-unanswered", why);
 		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_TIMEOUT,
@@ -205,8 +175,16 @@ step(struct owed *o, enum notifyout_event ev, const struct notifyout_arg *arg, c
 static void
 ended(struct owed *o, const char *why)
 {
-	switch ((enum notifyout_result)o->o.result) {
+	enum notifyout_result result = o->o.result;
+
+	/* What the NOTIFY(SOA) in place of the other one led to. */
+	if (result == NOTIFYOUT_UNSUPPORTED && o->o.no_axfr && o->rcode == RCODE_NOERROR)
+		result = NOTIFYOUT_ACKED;
+	switch (result) {
 	case NOTIFYOUT_ACKED:
+		if (o->o.kind == NOTIFYOUT_AXFR)
+			forced_forget(o->agent, &o->target);
+		forced_seen(o, FORCED_PEER_EV_ACKED, NULL);
 		log_owed(o, LOG_LVL_INFO, "notify-acked", NULL);
 		peer_event(o, PEER_DOWNSTREAM_ACKED, ZR_OK, "");
 		break;
@@ -218,10 +196,12 @@ ended(struct owed *o, const char *why)
 		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_NOTIMP, why != NULL ? why : "unsupported");
 		break;
 	case NOTIFYOUT_REFUSED:
+		forced_seen(o, FORCED_PEER_EV_REFUSED, why);
 		log_owed(o, LOG_LVL_WARN, "notify-refused-by", why);
 		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_REFUSED, why != NULL ? why : "refused");
 		break;
 	default:
+		forced_seen(o, FORCED_PEER_EV_GIVEN_UP, "never answered; given up");
 		log_owed(o, LOG_LVL_ERROR, "notify-given-up", why);
 		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_TIMEOUT, "never answered; given up");
 		break;
@@ -246,6 +226,13 @@ answered(struct owed *o, const struct msg *m)
 	struct notifyout_arg arg = {.rcode = msg_rcode(m)};
 	char why[64];
 
+	o->rcode = arg.rcode;
+	/* We put no SOA there that could have come back (A-13): it answers an AXFR query (NT-06).
+	 */
+	if (o->o.kind == NOTIFYOUT_AXFR && arg.rcode == RCODE_NOERROR && m->ancount > 0) {
+		step(o, NOTIFYOUT_EV_ZONE_DATA, NULL, "it answered with zone data");
+		return;
+	}
 	snprintf(why, sizeof(why), "answer %s", rcode_text(arg.rcode));
 	step(o, NOTIFYOUT_EV_ANSWER, &arg, why);
 }
@@ -351,6 +338,7 @@ send_now(struct owed *o)
 		stop_sending(o);
 		o->o.id = rand_id();
 		peer_event(o, PEER_DOWNSTREAM_SENT, ZR_OK, "");
+		forced_seen(o, FORCED_PEER_EV_SENT, NULL);
 	}
 	query_notify(&b, o->o.id, en->name, o->o.kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA,
 	    o->hint && en->soa != NULL ? &soa : NULL);
@@ -450,9 +438,14 @@ outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, bool lat
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct store_notify *r = &rows[i];
-		const struct config_downstream *d = target_conf(en, r->downstream, &r->target);
+		const struct config_downstream *d;
 		struct store_order *so;
 
+		if (r->target.family == 0 && targets_computed(en)) {
+			targets_expand(en, r);
+			continue;
+		}
+		d = outbox_target(en, r->downstream, &r->target);
 		if (d != NULL) {
 			owe(en, r, d, late);
 			continue;
@@ -467,7 +460,7 @@ outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, bool lat
 
 void
 outbox_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
-    uint32_t serial, int64_t version)
+    uint32_t serial, int64_t version, uint64_t event)
 {
 	struct store_order *so = store_order_new(STORE_PEER_SEEN, en->z.id);
 	struct notifyout_arg arg = {.serial = serial};
@@ -482,8 +475,11 @@ outbox_fetched(struct entry *en, const char *downstream, const struct zr_addr *p
 	agent_store(en->agent, so, false);
 	for (o = en->owed; o != NULL; o = next) {
 		next = o->next;
-		if (strcmp(o->downstream, downstream) == 0 && addr_ip_equal(&o->target, peer))
-			step(o, NOTIFYOUT_EV_FETCHED, &arg, NULL);
+		if (strcmp(o->downstream, downstream) != 0 || !addr_ip_equal(&o->target, peer))
+			continue;
+		arg.kind = forced_covers(en, downstream, &o->target, event) ? NOTIFYOUT_AXFR
+									    : NOTIFYOUT_SOA;
+		step(o, NOTIFYOUT_EV_FETCHED, &arg, NULL);
 	}
 }
 
@@ -501,7 +497,7 @@ outbox_reconfigure(struct entry *en)
 	struct owed *o, *next;
 
 	for (o = en->owed; o != NULL; o = next) {
-		const struct config_downstream *d = target_conf(en, o->downstream, &o->target);
+		const struct config_downstream *d = outbox_target(en, o->downstream, &o->target);
 
 		next = o->next;
 		if (d != NULL) {

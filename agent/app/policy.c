@@ -13,11 +13,20 @@
 /* SOA checks outstanding: together, and to one primary (a dead one must not take all sockets). */
 #define SOA_SLOTS 1024
 #define SOA_SLOTS_PRIMARY 256
-/* Forced transfers (protocol requirements, section 29). */
-#define FORCED_SLOTS 10
-#define FORCED_SLOTS_PRIMARY 4
-#define FORCED_BURST 10
-#define FORCED_EVERY_US (60 * ZR_US_PER_S)
+
+_Static_assert((int)CONFIG_FORCED_OFF == (int)PRIMARY_FORCED_OFF &&
+		   (int)CONFIG_FORCED_KEY == (int)PRIMARY_FORCED_KEY,
+    "the same order");
+_Static_assert((int)CONFIG_LOWER_NEVER == (int)ZONE_LOWER_NEVER &&
+		   (int)CONFIG_LOWER_ALWAYS == (int)ZONE_LOWER_ALWAYS,
+    "the same order");
+
+/* 0 = unlimited */
+static struct bucket_rate
+per_minute(uint32_t rate, uint32_t burst)
+{
+	return bucket_rate_every(rate == 0 ? 0 : 60 * ZR_US_PER_S / rate, burst);
+}
 
 static void
 primary_limits(const struct config_primary *c, struct sched_limits l[SCHED_WHAT_COUNT])
@@ -25,7 +34,8 @@ primary_limits(const struct config_primary *c, struct sched_limits l[SCHED_WHAT_
 	l[SCHED_SOA] =
 	    (struct sched_limits){SOA_SLOTS_PRIMARY, bucket_rate(c->soa_rate, c->soa_rate)};
 	l[SCHED_TRANSFER] = (struct sched_limits){c->max_transfers, {0, 0}};
-	l[SCHED_FORCED] = (struct sched_limits){FORCED_SLOTS_PRIMARY, bucket_rate(1, FORCED_BURST)};
+	l[SCHED_FORCED] =
+	    (struct sched_limits){c->max_forced, per_minute(c->forced_rate, c->forced_burst)};
 }
 
 static void
@@ -36,7 +46,8 @@ global_limits(const struct agent *a, struct sched_limits l[SCHED_WHAT_COUNT])
 
 	l[SCHED_SOA] = (struct sched_limits){checks, bucket_rate(c->soa_rate, c->soa_rate)};
 	l[SCHED_TRANSFER] = (struct sched_limits){c->max_transfers_in, {0, 0}};
-	l[SCHED_FORCED] = (struct sched_limits){FORCED_SLOTS, {0, 0}};
+	l[SCHED_FORCED] =
+	    (struct sched_limits){c->max_forced, per_minute(c->forced_rate, c->forced_burst)};
 }
 
 static const struct config_primary *
@@ -46,6 +57,21 @@ old_config(const struct config *old, const char *name)
 		if (strcmp(old->primaries[i].name, name) == 0)
 			return &old->primaries[i];
 	return NULL;
+}
+
+/* Nothing changed but how much is asked of it: what is known about it, and what runs, stays. */
+static bool
+same_server(const struct config_primary *before, const struct config_primary *now)
+{
+	struct config_primary c = *now;
+
+	c.max_transfers = before->max_transfers;
+	c.soa_rate = before->soa_rate;
+	c.forced = before->forced;
+	c.max_forced = before->max_forced;
+	c.forced_rate = before->forced_rate;
+	c.forced_burst = before->forced_burst;
+	return config_primary_equal(before, &c);
 }
 
 static struct primary *
@@ -108,13 +134,18 @@ build_primaries(struct agent *a, const struct config *old)
 		const struct config_primary *before = old_config(old, now->name);
 		struct primary **running = find_running(a, now->name);
 
-		if (running != NULL && before != NULL && config_primary_equal(before, now)) {
+		if (running != NULL && before != NULL && same_server(before, now)) {
+			struct sched_limits limits[SCHED_WHAT_COUNT];
+
 			v[i] = *running;
 			*running = NULL;
+			primary_limits(now, limits);
+			sched_peer_set_limits(&a->sched, &v[i]->peer, limits);
 		} else {
 			v[i] = make_primary(now, (uint32_t)i);
 		}
 		v[i]->id = (uint32_t)i;
+		v[i]->forced = (enum primary_forced)now->forced;
 	}
 	for (size_t i = 0; i < a->primary_count; i++)
 		if (a->primaries[i] != NULL)
@@ -142,8 +173,9 @@ make_policy(struct agent *a, const struct config_policy *c)
 	zp->refresh_max_us = c->refresh_max_us;
 	zp->retry_min_us = c->retry_min_us;
 	zp->retry_max_us = c->retry_max_us;
-	zp->forced_every_us = FORCED_EVERY_US;
-	zp->forced_lower = ZONE_LOWER_AUTHENTICATED;
+	zp->forced_every_us = c->forced_interval_us;
+	zp->forced_burst = c->forced_burst;
+	zp->forced_lower = (enum zone_lower)c->forced_lower;
 	zp->ixfr = c->ixfr;
 	zp->notify_enclosing = c->notify_enclosing;
 	zp->seed = ((uint64_t)rand_secure32() << 32) | rand_secure32();

@@ -8,6 +8,7 @@
 
 #include "app/agent_p.h"
 #include "base/mem.h"
+#include "base/serial.h"
 #include "core/xfrin.h"
 #include "wire/name.h"
 #include "wire/query.h"
@@ -81,13 +82,15 @@ succeed(struct probe *p, const struct soa_answer *s)
 	char name[NAME_TEXT_MAX], addr[ADDR_TEXT_MAX];
 	bool news = en->z.data == ZONE_EMPTY || s->soa.serial != en->z.serial;
 
+	addr_text(&p->primary->address[p->address].addr, addr);
 	arg.soa = (struct zone_soa){
 	    .serial = s->soa.serial, .expire_valid = s->expire_valid, .expire = s->expire};
 	log_event(news ? LOG_LVL_INFO : LOG_LVL_DEBUG, "soa-checked",
 	    LS("zone", name_show(en->name, name)), LS("primary", conf_of(p)->name),
-	    LS("address", addr_text(&p->primary->address[p->address].addr, addr)),
-	    LU("serial", s->soa.serial),
+	    LS("address", addr), LU("serial", s->soa.serial),
 	    LU("duration_us", (uint64_t)(a->now.mono.us - p->started.us)));
+	if (en->z.data != ZONE_EMPTY && serial_gt(en->z.serial, s->soa.serial))
+		entry_behind(en, conf_of(p)->name, addr, s->soa.serial);
 	primary_ok(p->primary, p->address, a->now.mono);
 	peer_seen(p, PEER_PRIMARY_SOA, s->soa.serial, NULL);
 	probe_free(p);

@@ -95,6 +95,7 @@ agent_reload(struct agent *a, struct reload_count *n,
 	a->cfg = now;
 	log_set_level(a->opt.debug ? LOG_LVL_DEBUG : now->log.level);
 	policy_build(a, before);
+	targets_reconfigure(a);
 	zones_apply(a, n);
 	listeners_open(a, &e); /* says itself what it could not open */
 	retire_snapshot(a, before, policies);

@@ -14,6 +14,11 @@ mark(struct entry *en, const struct zone_order *o)
 	so->durable = true;
 	so->mark.pending = (enum store_pending)o->mark.pending;
 	so->mark.since = en->agent->now.wall;
+	so->mark.authenticated = o->mark.authenticated;
+	if (o->mark.notifier < en->z.policy->primary_count)
+		snprintf(so->mark.notifier, sizeof(so->mark.notifier), "%s",
+		    ((const struct config_primary *)en->z.policy->primaries[o->mark.notifier]->app)
+			->name);
 	so->cookie = (uint64_t)en->epoch << 16 | o->mark.seq;
 	agent_store(en->agent, so, true);
 }
@@ -36,7 +41,7 @@ save(struct entry *en, const struct zone_order *o)
 	t->at = a->now.wall;
 	if (s->checked_at.us != 0)
 		en->checked_at = s->checked_at;
-	if (s->code == ZR_OK) {
+	if (s->failures == 0) {
 		entry_error(en, NULL);
 	} else {
 		snprintf(t->text, sizeof(t->text), "%s",
@@ -206,6 +211,10 @@ route_event(
 		*answer = os;
 	if (from == ZONE_IDLE && en->z.state != ZONE_IDLE)
 		en->triggered = a->now.mono;
+	if (zone_owed(&en->z) == ZONE_PENDING_NONE)
+		en->pending_at.us = 0;
+	else if (en->pending_at.us == 0)
+		en->pending_at = a->now.wall;
 	for (unsigned i = 0; i < os.n; i++)
 		if (!carry_out(en, &os.v[i]))
 			return;
@@ -277,12 +286,20 @@ owed(struct agent *a, struct store_order *o)
 {
 	struct entry *en = entry_by_id(a, o->zone_id);
 
+	if (o->owner != NULL)
+		live_notified(a, o);
 	if (en == NULL || en->epoch != o->cookie)
 		return;
-	if (o->err.code == ZR_OK && !o->outbox.gone)
-		outbox_owe(en, o->outbox.v, o->outbox.count, false);
-	else if (o->err.code != ZR_OK)
+	if (o->owner == NULL)
+		targets_posted(en, o);
+	if (o->err.code != ZR_OK) {
 		log_event(LOG_LVL_ERROR, "outbox-failed", LS("reason", o->err.text));
+		return;
+	}
+	if (o->outbox.gone) /* newer rows are there */
+		return;
+	forced_owed(en, o->outbox.v, o->outbox.count, false);
+	outbox_owe(en, o->outbox.v, o->outbox.count, false);
 }
 
 void
@@ -304,6 +321,9 @@ route_store(struct agent *a, struct store_order *o)
 		break;
 	case STORE_SWEEP:
 		swept(a, o);
+		break;
+	case STORE_SYNC:
+		live_synced(a, o);
 		break;
 	default:
 		break;

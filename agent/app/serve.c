@@ -176,6 +176,7 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	s->peer = to->from;
 	s->downstream = agent_intern(a, who->downstream->name);
 	s->sure = who->sure;
+	s->forced_event = forced_stream_event(en);
 	s->next = en->streams;
 	en->streams = s;
 	table_put(a->streams, &s->id, sizeof(s->id), s);
@@ -204,7 +205,7 @@ note_current(
 {
 	if (who->downstream == NULL || !who->sure || !out->client_current)
 		return;
-	outbox_fetched(en, who->downstream->name, &to->from, en->z.serial, en->version);
+	outbox_fetched(en, who->downstream->name, &to->from, en->z.serial, en->version, 0);
 }
 
 static void
@@ -330,6 +331,14 @@ log_stream(struct agent *a, const struct stream *s, const struct stream_done_mai
 	agent_store(a, o, false);
 }
 
+/* event: 0 when it was a difference, which repairs nothing. */
+static void
+fetched(const struct stream *s, uint64_t event)
+{
+	outbox_fetched(s->entry, s->downstream, &s->peer, s->serial, s->version, event);
+	forced_fetched(s->entry, s->downstream, &s->peer, event);
+}
+
 void
 serve_stream_done(struct agent *a, struct stream_done_mail *d)
 {
@@ -345,7 +354,7 @@ serve_stream_done(struct agent *a, struct stream_done_mail *d)
 		*p = s->next;
 		log_stream(a, s, d);
 		if (d->err.code == ZR_OK && s->sure)
-			outbox_fetched(en, s->downstream, &s->peer, s->serial, s->version);
+			fetched(s, d->diff ? 0 : s->forced_event);
 		if (d->err.code != ZR_OK)
 			a->stats.streams_failed++;
 		if (s->version != en->version)

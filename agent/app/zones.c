@@ -44,6 +44,9 @@ entry_free(struct entry *en)
 	if (en->z.id != 0 && entry_by_id(a, en->z.id) == en)
 		table_del(a->by_id, &en->z.id, sizeof(en->z.id));
 	heap_del(&a->timers, &en->z.timer);
+	forced_drop(en);
+	hook_drop(en);
+	targets_drop(en);
 	probe_cancel(en);
 	if (en->job != 0)
 		job_forget(a, en->job);
@@ -100,6 +103,16 @@ entry_error(struct entry *en, const char *text)
 }
 
 void
+entry_behind(struct entry *en, const char *primary, const char *address, uint32_t serial)
+{
+	char text[ADDR_TEXT_MAX + 160];
+
+	snprintf(text, sizeof(text), "%s %s has serial %u, lower than ours, %u", primary, address,
+	    serial, en->z.serial);
+	entry_error(en, text);
+}
+
+void
 entry_take_row(struct entry *en, const struct store_zone *row)
 {
 	en->has_rows = row->has_data;
@@ -141,8 +154,11 @@ entry_start(struct entry *en, const struct store_zone *row)
 	st->pending = (enum zone_pending)row->pending;
 	st->failures = row->failures;
 	st->axfr_next = row->ambiguous;
+	en->pending_at = row->pending_since;
+	forced_start(en, row, st);
 	en->started = true;
 	route_event(en, ZONE_EV_START, &arg, NULL);
+	forced_reconfigure(en);
 }
 
 static void
@@ -213,6 +229,8 @@ remove_zone(struct agent *a, struct entry *en)
 	en->removed = true;
 	a->lingering++;
 	outbox_drop(en);
+	hook_drop(en);
+	targets_drop(en);
 	table_del(a->zones, en->name, name_len(en->name));
 	if (en->z.id != 0) {
 		o = store_order_new(STORE_REMOVE_ZONE, en->z.id);
@@ -253,6 +271,8 @@ renew_policy(struct agent *a, struct entry *en, const struct config_zone *cz)
 	else
 		en->z.policy = p;
 	outbox_reconfigure(en);
+	forced_reconfigure(en);
+	hook_reconfigure(en);
 	return changed || arg.policy.primaries_changed;
 }
 
