@@ -19,6 +19,7 @@
 
 #define FORCED_WINDOW_MAX_US (24 * 3600 * ZR_US_PER_S) /* of A-06; also what forgets repeats */
 #define FORCED_ALTERNATIONS_MAX 2
+#define FORCED_DUPLICATES_MAX 8 /* of one event that are passed on to anybody */
 
 enum forced_verdict {
 	FORCED_NEW,	  /* other content, or the first ever: to all */
@@ -42,11 +43,20 @@ struct forced {
 	uint32_t repeats, alternations;
 	int64_t duration_us; /* of the newest transfer */
 	enum forced_verdict verdict;
+	/*
+	 * A duplicate that goes to nobody: the echo from one of those we told, or one too many of
+	 * this event (a ring whose members fetch where we cannot see it).  These two are not
+	 * stored.
+	 */
+	bool quiet;
+	uint32_t duplicates; /* of this event */
 };
 
 /* A forced transfer that is about to be committed. */
 struct forced_result {
 	struct zr_wall at;
+	struct zr_wall
+	    asked; /* first trigger that it answers; it counts for the window; unset: at */
 	uint32_t serial;
 	int64_t version; /* after the commit */
 	uint8_t digest[SEGMENT_DIGEST];
@@ -55,22 +65,8 @@ struct forced_result {
 	int64_t window_us; /* W(0): configured */
 	int64_t splay_us;  /* W(0) is at least 2 x this + 2 x duration */
 	bool operator;	   /* by command: never a duplicate; repeats start again */
+	bool echo; /* the notifier is itself one of those who are notified of this zone by us */
 };
-
-/* Judges the result, and makes *f what it is after the commit. */
-enum forced_verdict forced_judge(struct forced *f, const struct forced_result *r);
-/* W(n) as it stands: until when after f->at the same content is a duplicate. */
-int64_t forced_window(const struct forced *f, int64_t window_us, int64_t splay_us);
-/* The primaries have been found to disagree: only the first one is believed now. */
-bool forced_pinned(const struct forced *f, struct zr_wall now);
-
-/*
- * Spread of the first NOTIFYs of an event (A-09, AN-14): `least` (configured), or as long as
- * n downstreams need that come one after the other, each for `duration_us`; at most `most`
- * (configured) and REFRESH.  0 for one downstream, unless `least` says more.
- */
-int64_t forced_splay(
-    unsigned n, int64_t duration_us, int64_t least_us, int64_t most_us, uint32_t refresh_s);
 
 /* ---- what became of it at one downstream address ---- */
 
@@ -87,6 +83,30 @@ enum forced_peer_state {
 };
 
 extern const char *const forced_peer_names[FORCED_PEER_STATE_COUNT];
+
+/* ---- judging ---- */
+
+/* Judges the result, and makes *f what it is after the commit. */
+enum forced_verdict forced_judge(struct forced *f, const struct forced_result *r);
+/* Who hears of the newest transfer; peer: what is known of this target since the event. */
+bool forced_goes(const struct forced *f, enum forced_peer_state peer);
+/* W(n) as it stands: until when after f->at the same content is a duplicate. */
+int64_t forced_window(const struct forced *f, int64_t window_us, int64_t splay_us);
+/*
+ * The primaries have been found to disagree: only the first one is believed now.  It ends with
+ * other content, after 24 hours, or by command.
+ */
+bool forced_pinned(const struct forced *f, struct zr_wall now);
+
+/*
+ * Spread of the first NOTIFYs of an event (A-09, AN-14): `least` (configured), or as long as
+ * n downstreams need that come one after the other, each for `duration_us`; at most `most`
+ * (configured) and REFRESH (0: not known).  0 for one downstream, unless `least` says more.
+ */
+int64_t forced_splay(
+    unsigned n, int64_t duration_us, int64_t least_us, int64_t most_us, uint32_t refresh_s);
+
+/* ---- the course at one address ---- */
 
 enum forced_peer_event {
 	FORCED_PEER_EV_EVENT, /* a new event, or a duplicate that goes to it */
