@@ -69,6 +69,8 @@ const struct args_command args_commands[] = {
 	"      [--source ADDRESS] [--timeout TIME] [--tries N] NAME ADDRESS[@PORT] ...",
 	"send NOTIFY to any server, without a daemon"},
     {"export", 1, 2, 0, true, false, cmd_export, "NAME [FILE]", "write a zone file"},
+    {"verify", 0, ARGS_OPERANDS, 0, false, false, cmd_verify, "[NAME ...]",
+	"is what the database holds sound?"},
     {"reload", 0, 0, 0, false, false, cmd_reload, "", "read the configuration again"},
     {"stop", 0, 0, 0, false, false, cmd_stop, "", "end the daemon"},
     {"version", 0, 0, 0, false, false, cmd_version, "",

@@ -50,20 +50,35 @@ put_opt(struct buf *b)
 	buf_put_u16(b, 10, 1); /* ARCOUNT */
 }
 
-static void
+static uint64_t
+seconds(void)
+{
+	return (uint64_t)(clock_now().wall.us / ZR_US_PER_S);
+}
+
+/* False: it could not be signed, and the answer says so. */
+static bool
 build(struct ask_target *t, const struct ask_conf *c)
 {
 	struct buf b = BUF_INIT;
+	struct zr_err e;
+	bool ok;
 
 	t->o.id = rand_id();
 	put_notify(&b, c, t->o.id);
 	if (t->edns)
 		put_opt(&b);
+	ok = c->key == NULL || tsig_sign_request(&t->txn, c->key, &b, seconds(), &e) == 0;
+	if (!ok) {
+		t->answer = (struct answer){.kind = ANSWER_UNREACHABLE};
+		snprintf(t->answer.text, sizeof(t->answer.text), "%.150s", e.text);
+	}
 	buf_reset(&t->message);
 	if (c->tcp)
 		buf_u16(&t->message, (uint16_t)b.len);
 	buf_bytes(&t->message, b.data, b.len);
 	buf_clear(&b);
+	return ok;
 }
 
 /* ---- one target ---- */
@@ -184,7 +199,10 @@ start(struct asking *k, struct ask_target *t)
 	t->o.state = NOTIFYOUT_SENT;
 	t->edns = true;
 	t->began_us = clock_now().mono.us;
-	build(t, k->c);
+	if (!build(t, k->c)) {
+		finish(k, t);
+		return;
+	}
 	t->fd = open_socket(t, k->c, &doing);
 	if (t->fd < 0) {
 		unreachable(k, t, doing, errno);
@@ -207,6 +225,50 @@ due(struct asking *k, struct ask_target *t)
 
 /* ---- what comes back ---- */
 
+/* What is wrong with the signature of an answer, instead of the answer. */
+static void
+unproved(struct answer *a, enum tsig_result r, const struct tsig_rr *rr)
+{
+	const char *rcode = rcode_text(a->rcode);
+
+	*a = (struct answer){.kind = ANSWER_UNPROVED};
+	if (r == TSIG_REJECTED || r == TSIG_REJECTED_UNSIGNED)
+		snprintf(a->text, sizeof(a->text), "it does not accept our signature: %s%s",
+		    tsig_error_text(rr->error),
+		    rr->error == TSIG_ERROR_BADTIME ? "; are both clocks right?"
+						    : "; is the key the same there?");
+	else if (r == TSIG_NONE)
+		snprintf(a->text, sizeof(a->text),
+		    "it answers %s, but without a signature: has it got the key?", rcode);
+	else
+		snprintf(a->text, sizeof(a->text), "the signature of the answer is not good: %s",
+		    tsig_result_names[r]);
+}
+
+/*
+ * Whether the answer ends the waiting.  One without a good signature may be somebody else's: it is
+ * kept in case nothing better comes (RFC 8945 section 5.3).
+ */
+static bool
+is_final(struct ask_target *t, const struct ask_conf *c, struct answer *a, const uint8_t *data,
+    size_t len)
+{
+	struct tsig_rr rr = {0};
+	enum tsig_result r;
+	struct zr_err e;
+	struct msg m;
+
+	if (c->key == NULL || !a->has_rcode)
+		return true;
+	if (msg_parse(&m, data, len, MSG_FULL, &e) != 0)
+		r = TSIG_FORMERR;
+	else
+		r = tsig_verify_answer(&t->txn, &rr, &m, seconds());
+	if (r != TSIG_OK)
+		unproved(a, r, &rr);
+	return r == TSIG_OK || r == TSIG_REJECTED || r == TSIG_REJECTED_UNSIGNED || c->tcp;
+}
+
 static bool
 may_be_edns(const struct ask_target *t)
 {
@@ -221,14 +283,20 @@ take(struct asking *k, struct ask_target *t, const uint8_t *data, size_t len)
 
 	if (!answer_read(&a, &t->o, k->c->zone, data, len))
 		return;
+	bool final = is_final(t, k->c, &a, data, len);
 	t->answer = a;
+	if (!final)
+		return;
 	if (!may_be_edns(t)) {
 		finish(k, t);
 		return;
 	}
 	/* If nothing comes to the second one, the first answer stands. */
 	t->edns = false;
-	build(t, k->c);
+	if (!build(t, k->c)) {
+		finish(k, t);
+		return;
+	}
 	t->sent = 0;
 	if (!k->c->tcp)
 		send_udp(k, t);

@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "base/buf.h"
 #include "tool/meaning.h"
+#include "wire/tsig.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,7 @@ struct ask_conf {
 	struct zr_addr source; /* family 0: let the kernel choose */
 	int64_t timeout_us;    /* wait after the first try; doubled with each */
 	unsigned tries;
+	const struct tsig_key *key; /* NULL: not signed */
 };
 
 struct ask_target {
@@ -34,6 +36,7 @@ struct ask_target {
 
 	/* of ask.c */
 	struct notifyout o;
+	struct tsig_txn txn;
 	struct buf message; /* with the length in front when over TCP */
 	struct buf in;	    /* TCP: what has come */
 	size_t sent;	    /* TCP: octets of the message */

@@ -219,6 +219,25 @@ cmd_transfers(struct tool *t)
 
 /* ---- downstreams ---- */
 
+/* NOTIFY(AXFR): how many zones it fetched, how many it did not. */
+static void
+cell_forced(struct grid *g, sqlite3_stmt *s)
+{
+	static const struct {
+		const char *column, *word;
+	} counts[] = {{"forced_verified", "verified"}, {"forced_acked", "acked"},
+	    {"forced_owed", "owed"}, {"forced_unverified", "UNVERIFIED"},
+	    {"forced_unsupported", "unsupported"}, {"forced_refused", "refused"}};
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		if (look_int(s, counts[i].column) > 0)
+			buf_fmt(&b, "%s%lld %s", b.len > 0 ? ", " : "",
+			    (long long)look_int(s, counts[i].column), counts[i].word);
+	grid_cell(g, buf_cstr(&b));
+	buf_clear(&b);
+}
+
 static void
 downstreams_row(struct grid *g, sqlite3_stmt *s, int64_t now)
 {
@@ -235,12 +254,57 @@ downstreams_row(struct grid *g, sqlite3_stmt *s, int64_t now)
 	cell_ago(g, s, "acked_at", now);
 	cell_ago(g, s, "fetched_at", now);
 	cell_int(g, s, "transfers");
+	cell_forced(g, s);
+	cell_ago(g, s, "unsupported_until_at", now);
 	grid_cell(g, failed ? look_text(s, "error") : NULL);
 }
 
 static const char *const downstreams_head[] = {"DOWNSTREAM", ">ZONES", ">CURRENT", ">BEHIND",
-    ">OWED", ">ACKED ONLY", ">NOTIFIED", ">ACKED", ">FETCHED", ">RUNNING", "ERROR"};
-static const struct list downstreams_list = {NULL, downstreams_head, 11, downstreams_row};
+    ">OWED", ">ACKED ONLY", ">NOTIFIED", ">ACKED", ">FETCHED", ">RUNNING", "NOTIFY(AXFR)",
+    ">UNSUPPORTED", "ERROR"};
+static const struct list downstreams_list = {NULL, downstreams_head, 13, downstreams_row};
+
+/* "nsd acknowledged NOTIFY(AXFR) of 3 zones and has not come for them: a.example, ..." */
+static void
+put_unreached(struct tool *t, sqlite3_stmt *s)
+{
+	static const struct {
+		const char *state, *text;
+	} words[] = {{"unverified", "acknowledged NOTIFY(AXFR), but has not come, for"},
+	    {"unsupported", "does not know NOTIFY(AXFR), and does not have the version, of"},
+	    {"refused", "refused NOTIFY(AXFR) of"}, {"given-up", "never answered NOTIFY(AXFR) of"}};
+	struct buf b = BUF_INIT;
+	int64_t zones = look_int(s, "zones");
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(look_text(s, "state"), words[i].state) == 0)
+			buf_fmt(&b, "%s %s %lld zone%s: ", look_text(s, "name"), words[i].text,
+			    (long long)zones, zones == 1 ? "" : "s");
+	buf_str(&b, look_text(s, "names"));
+	fprintf(t->out, "problem   ");
+	struct buf clean = BUF_INIT;
+	text_clean(&clean, buf_cstr(&b));
+	fprintf(t->out, "%s%s\n", buf_cstr(&clean), zones > 5 ? ", ..." : "");
+	buf_clear(&b);
+	buf_clear(&clean);
+}
+
+static int
+show_unreached(struct tool *t, struct zr_err *e)
+{
+	sqlite3_stmt *s = look_stmt(t->look, SQL_TOOL_UNREACHED, e);
+	const char *before = "\n";
+	int rc = -1;
+
+	while (s != NULL && (rc = look_step(t->look, s, e)) == 1) {
+		fputs(before, t->out);
+		before = "";
+		put_unreached(t, s);
+	}
+	if (rc == 0 && *before == '\0')
+		fputs("hint      zonerelayctl zone NAME says what to do there\n", t->out);
+	return rc;
+}
 
 int
 cmd_downstreams(struct tool *t)
@@ -260,5 +324,7 @@ cmd_downstreams(struct tool *t)
 		return tool_fail(&e);
 	if (rows == 0)
 		fputs("no downstream\n", t->out);
+	if (!t->args.json && show_unreached(t, &e) != 0)
+		return tool_fail(&e);
 	return TOOL_OK;
 }

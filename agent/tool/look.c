@@ -154,7 +154,8 @@ static int
 set_up(struct look *l, struct zr_err *e)
 {
 	static const enum sql_id steps[] = {SQL_TOOL_CREATE_LIVE_ZONE, SQL_TOOL_CREATE_LIVE_LINE,
-	    SQL_TOOL_CREATE_ZONE_NOW, SQL_TOOL_CREATE_DOWNSTREAM_NOW};
+	    SQL_TOOL_CREATE_ZONE_NOW, SQL_TOOL_CREATE_DOWNSTREAM_NOW, SQL_TOOL_CREATE_FORCED_NOW,
+	    SQL_TOOL_CREATE_FORCED_LIVE};
 
 	sqlite3_busy_timeout(l->sql, BUSY_MS);
 	sqlite3_extended_result_codes(l->sql, 1);

@@ -11,10 +11,12 @@
 #include "base/mem.h"
 #include "wire/name.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PORT 53
+#define KEY_TEXT_MAX 4096
 #define TRIES 3
 #define TIMEOUT_US (2 * ZR_US_PER_S)
 #define TIMEOUT_MAX_US (600 * ZR_US_PER_S)
@@ -22,6 +24,7 @@
 struct sending {
 	struct tool *t;
 	struct ask_conf c;
+	struct tsig_key key;
 	struct ask_target *v;
 	size_t n, acknowledged;
 	int width; /* of the longest address */
@@ -32,6 +35,64 @@ usage(const char *what, const char *word)
 {
 	tool_warn("%s: %.80s", what, word);
 	return TOOL_USAGE;
+}
+
+/* The first line of a file, without the newline; the caller wipes and frees it. */
+static char *
+read_line(const char *path, struct zr_err *e)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n = -1;
+
+	if (f != NULL) {
+		n = getline(&line, &cap, f);
+		fclose(f);
+	}
+	if (n > 0 && n <= KEY_TEXT_MAX) {
+		line[strcspn(line, "\r\n")] = '\0';
+		return line;
+	}
+	if (f == NULL)
+		zr_fail(e, ZR_CONF, "--key-file: %.150s: %s", path, strerror(errno));
+	else
+		zr_fail(e, ZR_CONF,
+		    "--key-file: %.150s: one line is expected, [algorithm:]name:secret", path);
+	if (line != NULL)
+		explicit_bzero(line, cap);
+	free(line);
+	return NULL;
+}
+
+/* A secret on the command line is seen by everybody on this host; one in a file is not. */
+static int
+take_key(struct sending *s)
+{
+	const struct args *a = &s->t->args;
+	struct zr_err e;
+	char *line;
+	int rc;
+
+	if (a->key == NULL && a->key_file == NULL)
+		return TOOL_OK;
+	if (a->key != NULL && a->key_file != NULL)
+		return usage("--key, --key-file", "one of them, not both");
+	if (a->key != NULL) {
+		rc = tsig_key_parse(&s->key, a->key, &e);
+	} else {
+		line = read_line(a->key_file, &e);
+		rc = line == NULL ? -1 : tsig_key_parse(&s->key, line, &e);
+		if (line != NULL)
+			explicit_bzero(line, strlen(line));
+		free(line);
+	}
+	if (rc != 0) {
+		tool_warn("%s", e.text);
+		return TOOL_USAGE;
+	}
+	s->c.key = &s->key;
+	return TOOL_OK;
 }
 
 static int
@@ -57,9 +118,7 @@ take_options(struct sending *s)
 		return usage("--timeout", "at most 10m");
 	if (a->source != NULL && !addr_parse_ip(a->source, &s->c.source))
 		return usage("--source: not an IP address", a->source);
-	if (a->key != NULL || a->key_file != NULL)
-		return usage("--key", "signed messages are not there yet");
-	return TOOL_OK;
+	return take_key(s);
 }
 
 static int
@@ -176,6 +235,7 @@ cmd_send_notify(struct tool *t)
 		show_all(&s);
 		rc = s.acknowledged == s.n ? TOOL_OK : TOOL_FAILED;
 	}
+	tsig_key_clear(&s.key);
 	free(s.v);
 	return rc;
 }

@@ -56,6 +56,7 @@ int cmd_zone(struct tool *t);
 int cmd_transfers(struct tool *t);
 int cmd_downstreams(struct tool *t);
 int cmd_export(struct tool *t);
+int cmd_verify(struct tool *t);
 int cmd_refresh(struct tool *t); /* also retransfer */
 int cmd_notify(struct tool *t);
 int cmd_send_notify(struct tool *t);

@@ -11,6 +11,29 @@
 /* A check may be late by this much before it is worth a word: it waits for its turn. */
 #define LATE_US (10 * ZR_US_PER_S)
 
+const struct verdict verdict_blank = {
+    .name = "",
+    .state = "",
+    .activity = "",
+    .pending = "",
+    .ahead_primary = "",
+    .error = "",
+    .error_code = "",
+    .error_peer = "",
+    .error_address = "",
+    .transfer = "",
+    .primary = "",
+    .older = "",
+    .pending_notifier = "",
+    .forced_wait = "",
+    .forced_limit = "",
+    .unverified = "",
+    .unsupported = "",
+    .refused = "",
+    .unanswered = "",
+    .hooks_failed = "",
+};
+
 static bool
 is(const char *a, const char *b)
 {
@@ -25,10 +48,11 @@ add_activity(const struct verdict *v, int64_t now, struct buf *out)
 
 	if (is(v->activity, "") || is(v->activity, "idle"))
 		return false;
+	if (is(v->activity, "waiting"))
+		return false;
 	if (is(v->activity, "held")) {
-		if (v->failures == 0)
-			buf_str(out, ", frozen by an operator");
-		return v->failures == 0;
+		buf_str(out, ", frozen by an operator");
+		return true;
 	}
 	buf_str(out, ", now ");
 	text_clean(out, v->activity);
@@ -97,9 +121,7 @@ say_current(const struct verdict *v, int64_t now, struct buf *out)
 		buf_fmt(out, ", checked %s", text_ago(v->checked_at, now, ago));
 	if (is(v->pending, "check"))
 		buf_str(out, ", a check is owed");
-	else if (is(v->pending, "force"))
-		buf_str(out, ", a full transfer is owed");
-	else if (v->refresh_at > 0 && v->refresh_at < now - LATE_US)
+	else if (is(v->pending, "none") && v->refresh_at > 0 && v->refresh_at < now - LATE_US)
 		buf_fmt(
 		    out, ", the next check is overdue by %s", text_span(now - v->refresh_at, ago));
 	add_activity(v, now, out);
@@ -124,8 +146,13 @@ say_failing(const struct verdict *v, int64_t now, struct buf *out)
 {
 	char span[TEXT_MAX], when[TEXT_MAX];
 
-	buf_fmt(
-	    out, "failing: no primary could be asked; serial %u is served", (unsigned)v->serial);
+	buf_str(out, "failing: ");
+	if (*v->older != '\0')
+		text_clean(out, v->older);
+	else
+		buf_str(out, "no primary could be asked");
+	buf_fmt(out, "%s; serial %u is served", *v->older != '\0' ? ", which is not newer" : "",
+	    (unsigned)v->serial);
 	if (v->expire_at > now) {
 		text_when(v->expire_at, now, when);
 		when[strcspn(when, " ")] = '\0';
@@ -148,8 +175,61 @@ say_expired(const struct verdict *v, int64_t now, struct buf *out)
 	buf_fmt(out, ": serial %u is not served any more", (unsigned)v->serial);
 }
 
-void
-verdict_line(const struct verdict *v, int64_t now, struct buf *out)
+/* A forced transfer that is owed: who wants it, and what it waits for. */
+static void
+add_forced(const struct verdict *v, int64_t now, struct buf *out)
+{
+	char when[TEXT_MAX], span[TEXT_MAX];
+
+	if (!is(v->pending, "force"))
+		return;
+	buf_str(out, ", a forced transfer is pending");
+	if (*v->pending_notifier != '\0') {
+		buf_str(out, " (asked for by ");
+		text_clean(out, v->pending_notifier);
+		buf_u8(out, ')');
+	}
+	if (v->pending_at > 0)
+		buf_fmt(out, " since %s", text_span(now - v->pending_at, span));
+	if (*v->forced_wait == '\0' || is(v->activity, "transferring"))
+		return;
+	if (v->forced_wait_at > now) {
+		text_when(v->forced_wait_at, now, when);
+		when[strcspn(when, " ")] = '\0';
+		buf_fmt(out, " and waits until %s (", when);
+	} else {
+		buf_str(out, " and waits for its turn (");
+	}
+	text_clean(out, v->forced_wait);
+	if (*v->forced_limit != '\0')
+		buf_fmt(out, ": %s", v->forced_limit);
+	buf_u8(out, ')');
+}
+
+/* Who still has what was there before the last forced transfer. */
+static void
+add_trouble(const struct verdict *v, struct buf *out)
+{
+	const struct {
+		const char *names, *text;
+	} trouble[] = {
+	    {v->unverified, "acknowledged the forced transfer but has not come for it"},
+	    {v->unsupported, "does not know NOTIFY(AXFR)"},
+	    {v->refused, "refused NOTIFY(AXFR)"},
+	    {v->unanswered, "never answered NOTIFY(AXFR)"},
+	    {v->hooks_failed, "command failed"},
+	};
+
+	for (size_t i = 0; i < sizeof(trouble) / sizeof(trouble[0]); i++) {
+		if (*trouble[i].names == '\0')
+			continue;
+		buf_fmt(out, "; %s: ", trouble[i].text);
+		text_clean(out, trouble[i].names);
+	}
+}
+
+static void
+say_state(const struct verdict *v, int64_t now, struct buf *out)
 {
 	if (is(v->state, "current")) {
 		say_current(v, now, out);
@@ -168,6 +248,14 @@ verdict_line(const struct verdict *v, int64_t now, struct buf *out)
 	add_error(v, now, out);
 	if (!add_activity(v, now, out))
 		add_next(v, now, out);
+}
+
+void
+verdict_line(const struct verdict *v, int64_t now, struct buf *out)
+{
+	say_state(v, now, out);
+	add_forced(v, now, out);
+	add_trouble(v, out);
 }
 
 /* "try: dig @192.0.2.1 -p 53 NAME SOA" */
@@ -221,11 +309,23 @@ verdict_hint(const struct verdict *v, struct buf *out)
 	    {ZR_LIMIT, "has the zone grown? then raise max-size or max-records", NULL},
 	    {ZR_NOMEM, "this host is out of memory", NULL},
 	    {ZR_DB, "is there space left for the database, and may zonerelayd write to it?", NULL},
+	    {ZR_DAMAGED,
+		"the database is damaged; zonerelayctl retransfer NAME fetches the zone anew, and "
+		"the "
+		"log of zonerelayd says more",
+		NULL},
 	    {ZR_CONF, "see the configuration of this zone", NULL},
 	};
 
 	if (is(v->state, "current"))
 		return;
+	if (is(v->state, "failing") && *v->older != '\0') {
+		buf_fmt(out,
+		    "raise the serial at the primary above %u; or, to take over what it has: "
+		    "zonerelayctl retransfer %s",
+		    (unsigned)v->serial, v->name);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (is(v->error_code, zr_code_name(hints[i].code))) {
 			buf_str(out, hints[i].text);

@@ -24,7 +24,20 @@ struct verdict {
 	int64_t error_at, next_at, checked_at, refresh_at, expire_at, failures;
 	const char *transfer, *primary; /* under way, from whom */
 	int64_t transfer_at, transfer_records, transfer_octets;
+	const char *older; /* "hidden has 7, ...": primaries whose serial is not newer than ours */
+	const char *pending_notifier; /* of a pending force; "" = the operator, or not known */
+	int64_t pending_at;
+	const char
+	    *forced_wait; /* what a pending force waits for: "zone limit", ...; "" = nothing */
+	const char *forced_limit; /* that limit in words; "" = not known */
+	int64_t forced_wait_at;	  /* until when; 0 = not known */
+	/* Lists of names: downstreams that the last forced transfer did not reach, and why; those
+	 * whose command failed for good. */
+	const char *unverified, *unsupported, *refused, *unanswered, *hooks_failed;
 };
+
+/* All texts "", all else 0. */
+extern const struct verdict verdict_blank;
 
 /* "behind: primary hidden has 7, we have 6, last attempt failed 2m ago: ..., next try in 4m (...)"
  */

@@ -44,7 +44,8 @@ is_done(sqlite3_stmt *s)
 {
 	const char *activity = look_text(s, "activity");
 
-	if (strcmp(activity, "idle") != 0 && strcmp(activity, "held") != 0)
+	if (strcmp(activity, "idle") != 0 && strcmp(activity, "waiting") != 0 &&
+	    strcmp(activity, "held") != 0)
 		return false;
 	return strcmp(look_text(s, "pending"), "none") == 0 || look_int(s, "failures") > 0;
 }
@@ -100,27 +101,26 @@ report(struct waiting *w, sqlite3_stmt *s)
 {
 	struct buf b = BUF_INIT;
 	int64_t now = clock_now().wall.us;
-	struct verdict v = {.name = look_text(s, "name"),
-	    .state = state_of(s, now),
-	    .activity = "",
-	    .pending = look_text(s, "pending"),
-	    .has_serial = look_has(s, "serial"),
-	    .serial = (uint32_t)look_int(s, "serial"),
-	    .ahead_primary = "",
-	    .has_want = look_has(s, "want_serial"),
-	    .want_serial = (uint32_t)look_int(s, "want_serial"),
-	    .error = look_text(s, "error"),
-	    .error_code = look_text(s, "error_code"),
-	    .error_peer = look_text(s, "error_peer"),
-	    .error_address = "",
-	    .failures = look_int(s, "failures"),
-	    .expire_at = look_int(s, "expire_at"),
-	    .next_at = look_int(s, "next_at"),
-	    .transfer = "",
-	    .primary = ""};
-	bool current = strcmp(v.state, "current") == 0;
+	struct verdict v = verdict_blank;
+	bool current;
 	char span[TEXT_MAX];
 
+	v.name = look_text(s, "name");
+	v.state = state_of(s, now);
+	v.pending = look_text(s, "pending");
+	v.has_serial = look_has(s, "serial");
+	v.serial = (uint32_t)look_int(s, "serial");
+	v.has_want = look_has(s, "want_serial");
+	v.want_serial = (uint32_t)look_int(s, "want_serial");
+	v.error = look_text(s, "error");
+	v.error_code = look_text(s, "error_code");
+	v.error_peer = look_text(s, "error_peer");
+	v.failures = look_int(s, "failures");
+	v.expire_at = look_int(s, "expire_at");
+	v.next_at = look_int(s, "next_at");
+	v.forced_wait = look_text(s, "forced_wait");
+	v.forced_wait_at = look_int(s, "forced_wait_at");
+	current = strcmp(v.state, "current") == 0;
 	if (w->t->args.json) {
 		look_json(&b, s);
 		fprintf(w->t->out, "%s\n", buf_cstr(&b));

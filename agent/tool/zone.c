@@ -3,15 +3,16 @@
  * `zone NAME`: the screen for the question "why is this zone not current?".  The answer
  * stands in the first line; what it rests on follows.
  */
-#include "tool/list.h"
+#include "tool/zone.h"
 #include "tool/text.h"
-#include "tool/tool.h"
 #include "tool/verdict.h"
+
+#include "base/parse.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define TRANSFERS_SHOWN 6
+#define LIMIT_TEXT 128
 
 static struct verdict
 verdict_of(sqlite3_stmt *s)
@@ -43,7 +44,45 @@ verdict_of(sqlite3_stmt *s)
 	    .transfer_at = look_int(s, "transfer_at"),
 	    .transfer_records = look_int(s, "transfer_records"),
 	    .transfer_octets = look_int(s, "transfer_octets"),
+	    .older = look_text(s, "older"),
+	    .pending_notifier = look_text(s, "pending_notifier"),
+	    .pending_at = look_int(s, "pending_at"),
+	    .forced_wait = look_text(s, "forced_wait"),
+	    .forced_wait_at = look_int(s, "forced_wait_at"),
+	    .forced_limit = "",
 	};
+}
+
+static void
+add_trouble(struct verdict *v, sqlite3_stmt *s)
+{
+	v->unverified = look_text(s, "unverified");
+	v->unsupported = look_text(s, "unsupported");
+	v->refused = look_text(s, "refused");
+	v->unanswered = look_text(s, "unanswered");
+	v->hooks_failed = look_text(s, "hooks_failed");
+}
+
+/* The limit of this name, as the configuration has it. */
+static const char *
+limit_words(const struct tool *t, const char *name, char out[LIMIT_TEXT])
+{
+	const struct config_zone *z =
+	    t->config != NULL ? config_zone_find(t->config, t->zone) : NULL;
+	char span[PARSE_TEXT_MAX];
+
+	out[0] = '\0';
+	if (z == NULL)
+		return out;
+	if (strcmp(name, "zone limit") == 0)
+		snprintf(out, LIMIT_TEXT, "%u per %s", (unsigned)z->policy->forced_burst,
+		    duration_text(z->policy->forced_interval_us, span));
+	else if (strcmp(name, "primary limit") == 0 && z->policy->primary_count == 1)
+		snprintf(out, LIMIT_TEXT, "%u per minute from %.60s",
+		    (unsigned)z->policy->primaries[0]->forced_rate, z->policy->primaries[0]->name);
+	else if (strcmp(name, "global limit") == 0)
+		snprintf(out, LIMIT_TEXT, "%u per minute", (unsigned)t->config->server.forced_rate);
+	return out;
 }
 
 static void
@@ -74,137 +113,14 @@ show_content(struct tool *t, sqlite3_stmt *s)
 	show_time(t, s, "expire", "expire_at");
 	if (strcmp(look_text(s, "pending"), "none") != 0) {
 		char when[TEXT_MAX];
-		fprintf(t->out, "owed      %s, since %s\n",
-		    strcmp(look_text(s, "pending"), "force") == 0 ? "full transfer" : "check",
-		    text_when(look_int(s, "pending_at"), t->look->now_us, when));
+		bool force = strcmp(look_text(s, "pending"), "force") == 0;
+		fprintf(t->out, "owed      %s, since %s%s%s\n", force ? "forced transfer" : "check",
+		    text_when(look_int(s, "pending_at"), t->look->now_us, when),
+		    *look_text(s, "pending_notifier") != '\0' ? ", asked for by " : "",
+		    look_text(s, "pending_notifier"));
 	}
 	if (*look_text(s, "lane") != '\0')
 		fprintf(t->out, "queue     lane %s\n", look_text(s, "lane"));
-}
-
-static void
-cell_serial_ago(struct grid *g, sqlite3_stmt *s, const char *serial, const char *at, int64_t now)
-{
-	char ago[TEXT_MAX];
-
-	if (look_has(s, serial))
-		grid_cellf(g, "%lld %s", (long long)look_int(s, serial),
-		    text_ago(look_int(s, at), now, ago));
-	else
-		grid_cell(g, NULL);
-}
-
-static void
-cell_error_ago(struct grid *g, sqlite3_stmt *s, int64_t now)
-{
-	char ago[TEXT_MAX];
-
-	if (*look_text(s, "error") != '\0')
-		grid_cellf(g, "%s: %s", text_ago(look_int(s, "error_at"), now, ago),
-		    look_text(s, "error"));
-	else
-		grid_cell(g, NULL);
-}
-
-static void
-primaries_row(struct grid *g, sqlite3_stmt *s, int64_t now)
-{
-	cell_text(g, s, "name");
-	cell_text(g, s, "address");
-	cell_serial_ago(g, s, "serial", "seen_at", now);
-	cell_ago(g, s, "held_until_at", now);
-	cell_error_ago(g, s, now);
-}
-
-static const char *const primaries_head[] = {
-    "PRIMARY", "ADDRESS", "LAST SERIAL SEEN", "HELD UNTIL", "ERROR"};
-static const struct list primaries_list = {"\n", primaries_head, 5, primaries_row};
-
-/* One that acknowledged and then never came is the case to look for. */
-static void
-cell_downstream_state(struct grid *g, sqlite3_stmt *s, int64_t now)
-{
-	const char *state = look_text(s, "state");
-	char ago[TEXT_MAX];
-
-	if (look_has(s, "tries"))
-		grid_cellf(g, "%s, %lld tries, next %s", state, (long long)look_int(s, "tries"),
-		    look_int(s, "next_at") <= now ? "now"
-						  : text_ago(look_int(s, "next_at"), now, ago));
-	else if (look_int(s, "acked_only") != 0)
-		grid_cell(g, "behind, acked but not fetched");
-	else
-		grid_cell(g, state);
-}
-
-static void
-downstreams_row(struct grid *g, sqlite3_stmt *s, int64_t now)
-{
-	cell_text(g, s, "name");
-	cell_text(g, s, "address");
-	cell_downstream_state(g, s, now);
-	cell_serial_ago(g, s, "notified_serial", "notified_at", now);
-	cell_serial_ago(g, s, "acked_serial", "acked_at", now);
-	cell_serial_ago(g, s, "fetched_serial", "fetched_at", now);
-	cell_error_ago(g, s, now);
-}
-
-static const char *const downstreams_head[] = {
-    "DOWNSTREAM", "ADDRESS", "STATE", "NOTIFIED", "ACKED", "FETCHED", "ERROR"};
-static const struct list downstreams_list = {"\n", downstreams_head, 7, downstreams_row};
-
-static sqlite3_stmt *
-part(struct tool *t, enum sql_id id, int64_t zone, struct zr_err *e)
-{
-	sqlite3_stmt *s = look_stmt(t->look, id, e);
-
-	if (s == NULL)
-		return NULL;
-	look_bind_int(s, ":zone", zone);
-	if (id == SQL_TOOL_ZONE_TRANSFERS)
-		look_bind_int(s, ":limit", TRANSFERS_SHOWN);
-	return s;
-}
-
-static int
-show_parts(struct tool *t, int64_t zone, struct zr_err *e)
-{
-	static const struct {
-		enum sql_id id;
-		const struct list *list;
-	} parts[] = {{SQL_TOOL_ZONE_PRIMARIES, &primaries_list},
-	    {SQL_TOOL_ZONE_DOWNSTREAMS, &downstreams_list},
-	    {SQL_TOOL_ZONE_TRANSFERS, &list_zone_transfers}};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		sqlite3_stmt *s = part(t, parts[i].id, zone, e);
-		if (s == NULL)
-			return -1;
-		if (list_table(t, s, parts[i].list, NULL, e) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-json_parts(struct tool *t, int64_t zone, struct zr_err *e)
-{
-	static const struct {
-		enum sql_id id;
-		const char *key;
-	} parts[] = {{SQL_TOOL_ZONE_PRIMARIES, "primaries"},
-	    {SQL_TOOL_ZONE_DOWNSTREAMS, "downstreams"}, {SQL_TOOL_ZONE_TRANSFERS, "transfers"}};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		sqlite3_stmt *s = part(t, parts[i].id, zone, e);
-		if (s == NULL)
-			return -1;
-		fprintf(t->out, ",\n\"%s\":", parts[i].key);
-		if (list_json(t, s, e) != 0)
-			return -1;
-	}
-	fputs("}\n", t->out);
-	return 0;
 }
 
 static void
@@ -229,11 +145,16 @@ static int
 show_zone(struct tool *t, int64_t zone, bool *current, struct zr_err *e)
 {
 	struct buf line = BUF_INIT, hint = BUF_INIT;
-	sqlite3_stmt *s = part(t, SQL_TOOL_ZONE, zone, e);
+	sqlite3_stmt *s = zone_part(t, SQL_TOOL_ZONE, zone, e);
+	sqlite3_stmt *more = zone_part(t, SQL_TOOL_ZONE_TROUBLE, zone, e);
+	char limit[LIMIT_TEXT];
 
-	if (s == NULL || look_step(t->look, s, e) != 1)
+	if (s == NULL || more == NULL || look_step(t->look, s, e) != 1 ||
+	    look_step(t->look, more, e) != 1)
 		return -1;
 	struct verdict v = verdict_of(s);
+	add_trouble(&v, more);
+	v.forced_limit = limit_words(t, v.forced_wait, limit);
 	verdict_line(&v, t->look->now_us, &line);
 	verdict_hint(&v, &hint);
 	*current = strcmp(v.state, "current") == 0;
@@ -246,9 +167,12 @@ show_zone(struct tool *t, int64_t zone, bool *current, struct zr_err *e)
 		show_content(t, s);
 	}
 	sqlite3_reset(s);
+	sqlite3_reset(more);
 	buf_clear(&line);
 	buf_clear(&hint);
-	return t->args.json ? json_parts(t, zone, e) : show_parts(t, zone, e);
+	if (zone_event(t, zone, e) != 0 || zone_problems(t, zone, e) != 0)
+		return -1;
+	return t->args.json ? zone_tables_json(t, zone, e) : zone_tables(t, zone, e);
 }
 
 int

@@ -54,7 +54,10 @@ SELECT z.id, name_show(z.name) AS name, z.name AS wire,
 				AND serial_gt(p.serial, z.serial)) THEN 'behind'
 		WHEN coalesce(json_extract(l.body, '$.failures'), z.failures) > 0 THEN 'failing'
 		ELSE 'current' END AS state,
-	coalesce(json_extract(l.body, '$.activity'), CASE WHEN live() THEN 'idle' END) AS activity,
+	CASE WHEN json_extract(l.body, '$.activity') = 'held' AND json_extract(l.body, '$.failures') > 0
+		THEN 'waiting'
+		ELSE coalesce(json_extract(l.body, '$.activity'), CASE WHEN live() THEN 'idle' END)
+		END AS activity,
 	CASE WHEN z.soa IS NOT NULL THEN z.serial END AS serial, z.version,
 	z.segments, z.records, z.octets, lower(hex(z.digest)) AS digest,
 	z.loaded_at, coalesce(json_extract(l.body, '$.checked_at'), z.checked_at) AS checked_at,
@@ -63,6 +66,12 @@ SELECT z.id, name_show(z.name) AS name, z.name AS wire,
 	coalesce(json_extract(l.body, '$.pending'), CASE z.pending WHEN 1 THEN 'check'
 		WHEN 2 THEN 'force' ELSE 'none' END) AS pending,
 	coalesce(json_extract(l.body, '$.pending_at'), z.pending_since) AS pending_at,
+	CASE WHEN coalesce(json_extract(l.body, '$.pending'),
+			CASE z.pending WHEN 2 THEN 'force' END) = 'force'
+		THEN coalesce(json_extract(l.body, '$.pending_notifier'), z.notifier) END
+		AS pending_notifier,
+	json_extract(l.body, '$.forced_wait_at') AS forced_wait_at,
+	json_extract(l.body, '$.forced_wait') AS forced_wait,
 	coalesce(json_extract(l.body, '$.failures'), z.failures) AS failures,
 	iif(coalesce(json_extract(l.body, '$.failures'), z.failures) > 0,
 		coalesce(json_extract(l.body, '$.error'), z.error_text), NULL) AS error,
@@ -99,9 +108,14 @@ SELECT id, version, serial, soa IS NOT NULL AS loaded, records,
 	expire_at > 0 AND expire_at <= time_now() AS expired
 FROM zone WHERE name = :name AND removed_at = 0;
 
--- `ahead`: the primary last seen to hold something newer.
+-- `ahead`: the primary last seen to hold something newer; `older`: those whose last word was something
+-- that is not.
 -- name: tool_zone
 SELECT zone_now.*, a.name AS ahead_primary, a.serial AS ahead_serial, a.seen_at AS ahead_at,
+	(SELECT group_concat(p.name || ' has ' || p.serial, ', ') FROM primary_state AS p
+		WHERE p.zone = zone_now.id AND p.serial IS NOT NULL AND p.seen_at >= p.error_at
+			AND p.serial <> zone_now.serial AND NOT serial_gt(p.serial, zone_now.serial))
+		AS older,
 	(SELECT f.address FROM (
 		SELECT p.address, p.error_at AS at FROM primary_state AS p
 		WHERE p.zone = zone_now.id AND p.error_at > p.seen_at
@@ -113,6 +127,47 @@ FROM zone_now LEFT JOIN primary_state AS a ON (a.zone, a.name, a.address) = (
 	SELECT p.zone, p.name, p.address FROM primary_state AS p WHERE p.zone = zone_now.id
 		AND serial_gt(p.serial, zone_now.serial) ORDER BY p.seen_at DESC LIMIT 1)
 WHERE zone_now.id = :zone;
+
+-- The last event: a forced transfer, or a NOTIFY(AXFR) by command, which has no more than its number and
+-- its time.  A daemon that says nothing of an event has none.
+-- name: tool_zone_event
+WITH said (body) AS (
+	SELECT l.body FROM live_zone AS l JOIN zone AS z ON l.name = name_show(z.name)
+	WHERE z.id = :zone AND json_extract(l.body, '$.event') > 0
+)
+SELECT coalesce(json_extract(body, '$.event'), f.event) AS event,
+	coalesce(json_extract(body, '$.event_at'), f.event_at) AS event_at,
+	coalesce(json_extract(body, '$.event_last_at'), f.at) AS last_at,
+	coalesce(json_extract(body, '$.event_serial'), f.serial) AS serial,
+	coalesce(json_extract(body, '$.event_verdict'), f.verdict) AS verdict,
+	coalesce(json_extract(body, '$.event_repeats'), f.repeats) AS repeats,
+	coalesce(json_extract(body, '$.event_notifier'), f.notifier) AS notifier,
+	coalesce(json_extract(body, '$.event_source'), f.source) AS source,
+	f.duration AS duration_us, coalesce(json_extract(body, '$.event_pinned'), 0) AS pinned
+FROM (SELECT :zone AS id) AS z LEFT JOIN said LEFT JOIN forced AS f ON f.zone = z.id
+	AND f.event = coalesce(json_extract(said.body, '$.event'), f.event)
+WHERE coalesce(json_extract(body, '$.event'), f.event) > 0;
+
+-- What became of the newest event of each zone at each address.
+-- name: tool_create_forced_now
+CREATE TEMP VIEW forced_now AS
+SELECT p.zone, p.name, p.target, p.state, p.at, p.text, p.event
+FROM forced_peer AS p
+JOIN zone AS z ON z.id = p.zone AND z.name IS NOT NULL AND z.removed_at = 0
+WHERE p.event = max((SELECT max(o.event) FROM forced_peer AS o WHERE o.zone = p.zone),
+	coalesce((SELECT f.event FROM forced AS f WHERE f.zone = p.zone), 0));
+
+-- The same of one zone, as the daemon says it if it says anything of it.
+-- name: tool_create_forced_live
+CREATE TEMP VIEW forced_live AS
+SELECT z.id AS zone, l.name, l.address AS target, json_extract(l.body, '$.state') AS state,
+	json_extract(l.body, '$.at') AS at, coalesce(json_extract(l.body, '$.text'), '') AS text,
+	json_extract(l.body, '$.event') AS event
+FROM live_line AS l JOIN live_zone AS o JOIN zone AS z ON name_show(z.name) = o.name
+	AND z.removed_at = 0
+WHERE l.kind = 'forced'
+UNION ALL
+SELECT * FROM forced_now WHERE NOT EXISTS (SELECT 1 FROM live_line WHERE kind = 'forced');
 
 -- What is configured, in its order, when that is known; else what was ever seen.
 -- name: tool_zone_primaries
@@ -153,16 +208,22 @@ JOIN zone AS z ON z.id = d.zone AND z.name IS NOT NULL AND z.removed_at = 0
 LEFT JOIN downstream_state AS f ON f.zone = d.zone AND f.name = d.name AND f.target = ''
 GROUP BY d.zone, d.name;
 
--- The pairs of name and address of which zone :zone knows; configured ones when known.
+-- The pairs of name and address of which zone :zone knows; configured ones when known.  "ns" and "also"
+-- stand for targets that no downstream has.
 -- name: tool_zone_downstreams
-WITH pair (name, address) AS (
+WITH reached (name, address, state, at, text) AS MATERIALIZED (
+	SELECT name, target, state, at, text FROM forced_live WHERE zone = :zone
+), pair (name, address) AS (
 	SELECT name, address FROM live_line WHERE kind = 'downstream'
 	UNION
 	SELECT name, target FROM downstream_state AS d WHERE zone = :zone AND NOT known('downstream')
 		AND (target <> '' OR NOT EXISTS (SELECT 1 FROM downstream_state AS o
 			WHERE o.zone = d.zone AND o.name = d.name AND o.target > ''))
 	UNION
-	SELECT downstream, target FROM outbox WHERE zone = :zone AND NOT known('downstream')
+	SELECT downstream, target FROM outbox WHERE zone = :zone
+		AND (NOT known('downstream') OR downstream IN ('ns', 'also'))
+	UNION
+	SELECT name, address FROM reached
 ), here AS (
 	SELECT * FROM downstream_now WHERE zone = :zone
 )
@@ -172,7 +233,10 @@ SELECT p.name, p.address,
 	d.notified_serial, d.notified_at, d.acked_serial, d.acked_at,
 	s.fetched_serial, s.fetched_at,
 	coalesce(s.state = 'behind' AND d.acked_serial = s.serial, 0) AS acked_only,
+	CASE b.qtype WHEN 6 THEN 'SOA' WHEN 252 THEN 'AXFR' END AS owed_type,
 	b.tries, b.not_before AS next_at,
+	r.state AS forced_state, r.at AS forced_at, nullif(r.text, '') AS forced_text,
+	n.until AS unsupported_until_at,
 	CASE WHEN d.error_at > max(d.acked_at, coalesce(s.fetched_at, 0)) THEN d.error_text END
 		AS error,
 	CASE WHEN d.error_at > max(d.acked_at, coalesce(s.fetched_at, 0)) THEN d.error END
@@ -182,7 +246,43 @@ SELECT p.name, p.address,
 FROM pair AS p
 LEFT JOIN downstream_state AS d ON d.zone = :zone AND d.name = p.name AND d.target = p.address
 LEFT JOIN here AS s ON s.name = p.name
-LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address;
+LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address
+LEFT JOIN reached AS r ON r.name = p.name AND r.address = p.address
+LEFT JOIN no_axfr AS n ON n.target = p.address AND n.until > time_now()
+ORDER BY p.name, p.address;
+
+-- Commands that are owed, and how the last of each ended.
+-- name: tool_zone_hooks
+WITH said (name, body) AS (
+	SELECT name, body FROM live_line WHERE kind = 'hook'
+), pair (name) AS (
+	SELECT name FROM said
+	UNION SELECT name FROM hook WHERE zone = :zone
+	UNION SELECT name FROM hook_result WHERE zone = :zone
+)
+SELECT p.name, coalesce(json_extract(said.body, '$.state'),
+		CASE WHEN h.id IS NULL THEN r.state WHEN h.tries = 0 THEN 'waiting' ELSE 'retry' END)
+		AS state,
+	CASE coalesce(json_extract(said.body, '$.forced'), h.forced, r.forced)
+		WHEN 0 THEN 'SOA' ELSE 'AXFR' END AS kind,
+	coalesce(json_extract(said.body, '$.serial'), h.serial, r.serial) AS serial,
+	json_extract(said.body, '$.since_at') AS since_at,
+	coalesce(json_extract(said.body, '$.tries'), h.tries, 0) AS tries,
+	CASE WHEN said.body IS NOT NULL THEN json_extract(said.body, '$.next_at')
+		ELSE h.not_before END AS next_at,
+	r.at AS last_at, r.state AS last_state, r.serial AS last_serial,
+	r.duration AS last_duration_us, nullif(r.text, '') AS last_text
+FROM pair AS p LEFT JOIN said ON said.name = p.name
+LEFT JOIN hook AS h ON h.zone = :zone AND h.name = p.name
+LEFT JOIN hook_result AS r ON r.zone = :zone AND r.name = p.name
+ORDER BY p.name;
+
+-- Who is notified, and who is not: only the daemon knows.
+-- name: tool_zone_targets
+SELECT json_extract(body, '$.host') AS host, nullif(address, '') AS address,
+	json_extract(body, '$.downstream') AS downstream, json_extract(body, '$.state') AS state,
+	json_extract(body, '$.why') AS why, json_extract(body, '$.text') AS text
+FROM live_line WHERE kind = 'target' ORDER BY n;
 
 -- name: tool_zone_transfers
 SELECT at AS started_at, duration AS duration_us, CASE out WHEN 0 THEN 'in' ELSE 'out' END AS direction,
@@ -199,16 +299,36 @@ FROM transfer AS t JOIN zone AS z ON z.id = t.zone AND z.name IS NOT NULL AND z.
 WHERE :zone IS NULL OR t.zone = :zone
 ORDER BY t.at DESC, t.zone, t.out, t.n DESC LIMIT :limit;
 
+-- The columns forced_* count the zones whose newest event came so far at any of its addresses.
 -- name: tool_downstreams
 WITH known (name) AS (
 	SELECT name FROM live_line WHERE kind = 'downstream'
 	UNION SELECT name FROM downstream_state WHERE NOT live()
 	UNION SELECT downstream FROM outbox WHERE NOT live()
+	UNION SELECT name FROM forced_peer WHERE NOT live()
+), reached AS MATERIALIZED (
+	SELECT name, count(DISTINCT iif(state = 'verified', zone, NULL)) AS verified,
+		count(DISTINCT iif(state = 'acked', zone, NULL)) AS acked,
+		count(DISTINCT iif(state = 'unverified', zone, NULL)) AS unverified,
+		count(DISTINCT iif(state = 'unsupported', zone, NULL)) AS unsupported,
+		count(DISTINCT iif(state = 'refused', zone, NULL)) AS refused,
+		count(DISTINCT iif(state IN ('owed', 'sent', 'given-up'), zone, NULL)) AS owed
+	FROM forced_now GROUP BY name
+), deaf AS MATERIALIZED (
+	SELECT d.name, max(n.until) AS until FROM no_axfr AS n JOIN (
+		SELECT name, target FROM downstream_state UNION SELECT name, target FROM forced_peer
+	) AS d ON d.target = n.target WHERE n.until > time_now() GROUP BY d.name
 )
 SELECT k.name, count(s.zone) AS zones, coalesce(sum(s.state = 'current'), 0) AS current,
 	coalesce(sum(s.state = 'behind'), 0) AS behind,
 	(SELECT count(DISTINCT zone) FROM outbox AS o WHERE o.downstream = k.name) AS owed,
 	coalesce(sum(s.state = 'behind' AND s.acked_this), 0) AS acked_only,
+	coalesce(r.verified, 0) AS forced_verified, coalesce(r.acked, 0) AS forced_acked,
+	coalesce(r.unverified, 0) AS forced_unverified,
+	coalesce(r.unsupported, 0) AS forced_unsupported,
+	coalesce(r.refused, 0) AS forced_refused, coalesce(r.owed, 0) AS forced_owed,
+	coalesce((SELECT max(json_extract(body, '$.unsupported_until_at')) FROM live_line AS l
+		WHERE l.kind = 'downstream' AND l.name = k.name), f.until, 0) AS unsupported_until_at,
 	coalesce(max(s.notified_at), 0) AS notified_at, coalesce(max(s.acked_at), 0) AS acked_at,
 	coalesce(max(s.fetched_at), 0) AS fetched_at,
 	(SELECT sum(json_extract(body, '$.inflight')) FROM live_line AS l
@@ -219,7 +339,40 @@ SELECT k.name, count(s.zone) AS zones, coalesce(sum(s.state = 'current'), 0) AS 
 		ORDER BY d.error_at DESC LIMIT 1) AS error,
 	coalesce(max(s.error_at), 0) AS error_at
 FROM known AS k LEFT JOIN downstream_now AS s ON s.name = k.name
+LEFT JOIN reached AS r ON r.name = k.name LEFT JOIN deaf AS f ON f.name = k.name
 GROUP BY k.name ORDER BY k.name;
+
+-- Whom the newest event did not reach, as far as is known: one row for each downstream and state, with
+-- some of the zones by name.  One that does not know NOTIFY(AXFR) was reached when it has come all the
+-- same.
+-- name: tool_unreached
+WITH lost AS MATERIALIZED (
+	SELECT DISTINCT f.name, f.state, f.zone, name_show(z.name) AS zone_name
+	FROM forced_now AS f JOIN zone AS z ON z.id = f.zone
+	LEFT JOIN downstream_now AS s ON s.zone = f.zone AND s.name = f.name
+	WHERE f.state IN ('unverified', 'refused', 'given-up')
+		OR (f.state = 'unsupported' AND s.state IS NOT 'current')
+)
+SELECT l.name, l.state, count(*) AS zones, (SELECT group_concat(zone_name, ', ') FROM (
+		SELECT zone_name FROM lost AS o WHERE o.name = l.name AND o.state = l.state
+		ORDER BY zone_name LIMIT 5)) AS names
+FROM lost AS l GROUP BY l.name, l.state ORDER BY l.name, l.state;
+
+-- The same of one zone, with commands that failed for good.
+-- name: tool_zone_trouble
+WITH lost AS MATERIALIZED (
+	SELECT DISTINCT f.name, f.state FROM forced_live AS f
+	LEFT JOIN downstream_now AS s ON s.zone = f.zone AND s.name = f.name
+	WHERE f.zone = :zone AND (f.state <> 'unsupported' OR s.state IS NOT 'current')
+	ORDER BY f.name
+)
+SELECT (SELECT group_concat(name, ', ') FROM lost WHERE state = 'unverified') AS unverified,
+	(SELECT group_concat(name, ', ') FROM lost WHERE state = 'unsupported') AS unsupported,
+	(SELECT group_concat(name, ', ') FROM lost WHERE state = 'refused') AS refused,
+	(SELECT group_concat(name, ', ') FROM lost WHERE state = 'given-up') AS unanswered,
+	(SELECT group_concat(name, ', ') FROM (SELECT name FROM hook_result AS r
+		WHERE r.zone = :zone AND r.state = 'failed' AND NOT EXISTS (SELECT 1 FROM hook AS h
+			WHERE h.zone = r.zone AND h.name = r.name) ORDER BY name)) AS hooks_failed;
 
 -- name: tool_states
 SELECT state, count(*) AS zones FROM zone_now GROUP BY state;
@@ -263,7 +416,11 @@ SELECT json_extract(:line, '$.kind') AS kind, json_extract(:line, '$.zones') AS 
 -- How far a zone is that somebody waits for.
 -- name: tool_wait
 SELECT json_extract(body, '$.name') AS name, json_extract(body, '$.state') AS state,
-	json_extract(body, '$.activity') AS activity, json_extract(body, '$.pending') AS pending,
+	iif(json_extract(body, '$.activity') = 'held' AND json_extract(body, '$.failures') > 0,
+		'waiting', json_extract(body, '$.activity')) AS activity,
+	json_extract(body, '$.pending') AS pending,
+	json_extract(body, '$.forced_wait') AS forced_wait,
+	json_extract(body, '$.forced_wait_at') AS forced_wait_at,
 	json_extract(body, '$.serial') AS serial, json_extract(body, '$.failures') AS failures,
 	json_extract(body, '$.transfer') AS transfer, json_extract(body, '$.primary') AS primary_name,
 	json_extract(body, '$.records') AS transfer_records,

@@ -85,8 +85,8 @@ class Scene:
         """Waits until nothing is owed for the zone and nothing goes on: neither in nor out."""
         def quiet():
             z = self.relay.json("zone", zone)
-            # "held": after a round that failed
-            return (z["zone"]["activity"] in ("idle", "held") and z["zone"]["pending"] == "none"
+            # "waiting": after a round that failed
+            return (z["zone"]["activity"] in ("idle", "waiting") and z["zone"]["pending"] == "none"
                     and all(d["tries"] is None for d in z["downstreams"]))
         wait_for(quiet, timeout, f"{zone} at rest")
 

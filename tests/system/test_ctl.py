@@ -94,7 +94,7 @@ class Fleet(Scene):
                          zone_conf={ZONE: {"primaries": ["up"]}, ODD: {"primaries": ["up"]},
                                     NEVER: {"primaries": ["up"]}, BEHIND: {"primaries": ["second"]}})
         self.relay.wait_serial(BEHIND, 1)
-        wait_for(lambda: self.zone(NEVER)["activity"] == "held", 10, "the first failure")
+        wait_for(lambda: self.zone(NEVER)["activity"] == "waiting", 10, "the first failure")
         self.settle()
         self.settle(BEHIND)
         self.settle(ODD)
@@ -108,7 +108,7 @@ class Fleet(Scene):
             self.second.behave(kind, rcode="SERVFAIL")
         self.second.update(BEHIND, ["new A 192.0.2.9"])
         assert self.second.notify(BEHIND, self.at, timeout=20 * SLOW).rcode == "NOERROR"
-        wait_for(lambda: self.zone(BEHIND)["activity"] == "held", 10, "the failure")
+        wait_for(lambda: self.zone(BEHIND)["activity"] == "waiting", 10, "the failure")
 
 
 # ---- showing ----

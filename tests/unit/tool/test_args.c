@@ -49,6 +49,10 @@ plain(void **state)
 	assert_string_equal(a.operand[0], "example.org");
 	assert_int_equal(parse("notify example.org bind"), 0);
 	assert_string_equal(a.operand[1], "bind");
+	assert_int_equal(parse("notify --axfr -w -t 5s example.org"), 0);
+	assert_true(a.axfr);
+	assert_true(a.wait);
+	assert_int_equal(a.timeout_us, 5000000);
 	assert_int_equal(parse("export example.org -"), 0);
 	assert_string_equal(a.operand[1], "-");
 }
@@ -89,6 +93,38 @@ options(void **state)
 	assert_int_equal(parse("refresh --all"), 0);
 	assert_true(a.all);
 	assert_int_equal(a.operands, 0);
+}
+
+static void
+send_notify(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    parse("send-notify --type axfr --tcp --source 127.0.0.2 --timeout 1 --tries 4 "
+		  "--key k --key-file f x 127.0.0.1 ::1@5300 192.0.2.1"),
+	    0);
+	assert_true(a.command->alone);
+	assert_string_equal(a.type, "axfr");
+	assert_true(a.tcp);
+	assert_string_equal(a.source, "127.0.0.2");
+	assert_int_equal(a.timeout_us, 1000000);
+	assert_int_equal(a.tries, 4);
+	assert_string_equal(a.key, "k");
+	assert_string_equal(a.key_file, "f");
+	assert_false(a.serial_given);
+	assert_int_equal(a.operands, 4);
+	assert_string_equal(a.operand[3], "192.0.2.1");
+	assert_int_equal(parse("send-notify x 127.0.0.1 --serial 4294967295"), 0);
+	assert_true(a.serial_given);
+	assert_int_equal(a.serial, 4294967295);
+	assert_int_equal(parse("send-notify x 127.0.0.1 --serial=0"), 0);
+	assert_true(a.serial_given);
+	assert_refused("send-notify x", "expected: ");
+	assert_refused("send-notify x y --serial 4294967296", "not a serial");
+	assert_refused("send-notify x y --serial -1", "not a serial");
+	assert_refused("send-notify x y --wait", "takes no --wait");
+	assert_refused("zone x --tcp", "takes no --tcp");
+	assert_refused("refresh x --axfr", "takes no --axfr");
 }
 
 static void
@@ -160,6 +196,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(plain),
 	    cmocka_unit_test(options),
+	    cmocka_unit_test(send_notify),
 	    cmocka_unit_test(help),
 	    cmocka_unit_test(wrong),
 	    cmocka_unit_test(tables),

@@ -18,19 +18,14 @@ static const int64_t now = INT64_C(1795244339000000); /* 2026-11-21T06:58:59Z */
 static struct verdict
 blank(const char *state)
 {
-	return (struct verdict){.name = "example.org",
-	    .state = state,
-	    .activity = "",
-	    .pending = "none",
-	    .has_serial = true,
-	    .serial = 2026112101,
-	    .ahead_primary = "",
-	    .error = "",
-	    .error_code = "",
-	    .error_peer = "",
-	    .error_address = "",
-	    .transfer = "",
-	    .primary = ""};
+	struct verdict v = verdict_blank;
+
+	v.name = "example.org";
+	v.state = state;
+	v.pending = "none";
+	v.has_serial = true;
+	v.serial = 2026112101;
+	return v;
 }
 
 static void
@@ -62,7 +57,7 @@ current(void **state)
 	expect(&v, "current: serial 2026112101, checked 3m12s ago, a check is owed, now queued");
 	v.pending = "force";
 	v.activity = "idle";
-	expect(&v, "current: serial 2026112101, checked 3m12s ago, a full transfer is owed");
+	expect(&v, "current: serial 2026112101, checked 3m12s ago, a forced transfer is pending");
 	v.pending = "none";
 	v.refresh_at = 0;
 	v.activity = "held";
@@ -87,7 +82,7 @@ behind(void **state)
 		   "2m ago: "
 		   "connection reset (hidden), next try in 4m12s (2026-11-21T07:03:11Z)");
 	v.failures = 3;
-	v.activity = "held";
+	v.activity = "waiting";
 	expect(&v,
 	    "behind: primary hidden has 2026112102, we have 2026112101, last attempt failed 2m ago "
 	    "(3 in a row): connection reset (hidden), next try in 4m12s (2026-11-21T07:03:11Z)");
@@ -124,6 +119,74 @@ failing(void **state)
 	expect(&v,
 	    "failing: no primary could be asked; serial 2026112101 is served for another 1w (until "
 	    "2026-11-28T06:58:59Z), last attempt failed: no answer, now checking at hidden");
+}
+
+/* They answer, with serials that are not newer: that is no want of answers. */
+static void
+primaries_behind(void **state)
+{
+	struct verdict v = blank("failing");
+
+	(void)state;
+	v.older = "hidden has 2026112009, second has 7";
+	v.failures = 2;
+	v.next_at = now + 600 * S;
+	v.activity = "waiting";
+	expect(&v, "failing: hidden has 2026112009, second has 7, which is not newer; serial "
+		   "2026112101 is served, next try in 10m (2026-11-21T07:08:59Z)");
+}
+
+static void
+forced(void **state)
+{
+	struct verdict v = blank("current");
+
+	(void)state;
+	v.checked_at = now - 60 * S;
+	v.pending = "force";
+	v.pending_notifier = "hidden";
+	v.pending_at = now - 5 * S;
+	expect(&v, "current: serial 2026112101, checked 1m ago, a forced transfer is pending "
+		   "(asked for by hidden) since 5s");
+	v.forced_wait = "zone limit";
+	v.forced_limit = "1 per 60s";
+	v.forced_wait_at = now + 42 * S;
+	expect(&v, "current: serial 2026112101, checked 1m ago, a forced transfer is pending "
+		   "(asked for by hidden) since 5s and waits until 2026-11-21T06:59:41Z (zone "
+		   "limit: 1 per 60s)");
+	v.forced_wait = "global limit";
+	v.forced_limit = "";
+	v.forced_wait_at = 0;
+	expect(&v, "current: serial 2026112101, checked 1m ago, a forced transfer is pending "
+		   "(asked for by hidden) since 5s and waits for its turn (global limit)");
+	v.activity = "transferring";
+	v.transfer = "AXFR";
+	v.primary = "hidden";
+	expect(&v,
+	    "current: serial 2026112101, checked 1m ago, now transferring AXFR from hidden, a "
+	    "forced transfer is pending (asked for by hidden) since 5s");
+}
+
+static void
+trouble(void **state)
+{
+	struct verdict v = blank("current");
+
+	(void)state;
+	v.unverified = "nsd, pdns";
+	v.hooks_failed = "bind";
+	expect(&v,
+	    "current: serial 2026112101; acknowledged the forced transfer but has not come for "
+	    "it: nsd, pdns; command failed: bind");
+	v = blank("behind");
+	v.has_want = true;
+	v.want_serial = 2026112102;
+	v.unsupported = "bind";
+	v.refused = "knot";
+	v.unanswered = "far\x1b";
+	expect(&v,
+	    "behind: a NOTIFY announced 2026112102, we have 2026112101; does not know "
+	    "NOTIFY(AXFR): bind; refused NOTIFY(AXFR): knot; never answered NOTIFY(AXFR): far?");
 }
 
 static void
@@ -182,6 +245,10 @@ hints(void **state)
 	v.error_code = "io";
 	v.error_address = "2001:db8::1@5300";
 	assert_non_null(strstr(hint(&v), "? try: dig @2001:db8::1 -p 5300 example.org SOA +tcp"));
+	v.state = "failing";
+	v.older = "hidden has 7";
+	assert_non_null(strstr(hint(&v), "above 2026112101; or, to take over what it has: "
+					 "zonerelayctl retransfer example.org"));
 	v.state = "current";
 	assert_string_equal(hint(&v), "");
 }
@@ -193,6 +260,9 @@ main(void)
 	    cmocka_unit_test(current),
 	    cmocka_unit_test(behind),
 	    cmocka_unit_test(failing),
+	    cmocka_unit_test(primaries_behind),
+	    cmocka_unit_test(forced),
+	    cmocka_unit_test(trouble),
 	    cmocka_unit_test(expired),
 	    cmocka_unit_test(never),
 	    cmocka_unit_test(hints),
