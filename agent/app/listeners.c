@@ -220,7 +220,11 @@ bool
 agent_own_address(const struct agent *a, const struct zr_addr *addr)
 {
 	const struct config_addrs *w = &a->cfg->server.listen;
+	const struct config_addrs *further = &a->cfg->server.self_address;
 
+	for (size_t i = 0; i < further->n; i++)
+		if (addr_equal(&further->v[i], addr))
+			return true;
 	for (size_t i = 0; i < w->n; i++) {
 		const struct zr_addr *mine = &w->v[i];
 

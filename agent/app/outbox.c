@@ -441,7 +441,7 @@ outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, bool lat
 		const struct config_downstream *d;
 		struct store_order *so;
 
-		if (r->target.family == 0 && targets_computed(en)) {
+		if (r->target.family == 0) {
 			targets_expand(en, r);
 			continue;
 		}

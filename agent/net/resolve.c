@@ -214,9 +214,8 @@ error_text(int result)
 	}
 }
 
-/* Nobody is reached at these, and some of them are many. */
-static bool
-usable(const struct zr_addr *a)
+bool
+resolve_usable(const struct zr_addr *a)
 {
 	if (addr_is_any(a))
 		return false;
@@ -240,7 +239,7 @@ take_addresses(struct lookup *l, char type, int count, const void *addresses)
 		} else {
 			memcpy(a->ip, ip, size);
 		}
-		if (usable(a))
+		if (resolve_usable(a))
 			l->count++;
 	}
 }
@@ -444,7 +443,8 @@ resolver_ask(
 		fill(h, out);
 		return;
 	}
-	wait_for(h, w);
+	if (w != NULL)
+		wait_for(h, w);
 	if (h->asking)
 		return;
 	h->asking = true;

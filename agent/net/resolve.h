@@ -69,13 +69,17 @@ void resolver_configure(struct resolver *r, const struct zr_addr *servers, size_
 
 /*
  * The answer as far as it is known and fresh; else the name is looked up, the state is
- * RESOLVE_ASKING, and `w` (not NULL, not waiting) waits.  name: lower-case wire, absolute.
+ * RESOLVE_ASKING, and `w` (which does not wait; NULL: nobody) waits.  name: lower-case wire,
+ * absolute.
  */
 void resolver_ask(
     struct resolver *r, const uint8_t *name, struct resolve_wait *w, struct resolve_answer *out);
 /* What was found last, however old; asks nobody. */
 void resolver_peek(const struct resolver *r, const uint8_t *name, struct resolve_answer *out);
 void resolver_cancel(struct resolve_wait *w); /* no-op when it does not wait */
+
+/* False: nobody can be reached there, or many at once: no address of a host. */
+bool resolve_usable(const struct zr_addr *a);
 
 /* For tests and status: names known, lookups under way. */
 size_t resolver_names(const struct resolver *r);

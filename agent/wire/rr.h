@@ -16,6 +16,7 @@
 #define TYPE_NS 2
 #define TYPE_CNAME 5
 #define TYPE_SOA 6
+#define TYPE_AAAA 28
 #define TYPE_OPT 41
 #define TYPE_RRSIG 46
 #define TYPE_NSEC3 50
