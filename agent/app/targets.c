@@ -193,6 +193,19 @@ log_found(const struct zone_targets *zt, const struct survey *s)
 }
 
 static void
+log_failed(const struct zone_targets *zt, const struct zr_err *e)
+{
+	struct agent *a = zt->entry->agent;
+	char name[NAME_TEXT_MAX];
+	uint64_t more;
+
+	if (log_limit_pass(&a->zone_log, a->now.mono.us, &more))
+		log_event(LOG_LVL_ERROR, "targets-failed",
+		    LS("zone", name_show(zt->entry->name, name)), LS("reason", e->text),
+		    LU("left_out", more));
+}
+
+static void
 log_unresolved(struct zone_targets *zt, const struct target *t)
 {
 	struct agent *a = zt->entry->agent;
@@ -330,7 +343,7 @@ work(struct zone_targets *zt)
 	clear_waits(run);
 	if (survey_take(&s, zt->entry, SURVEY_WAIT, &run->waits, &e) != 0) {
 		clear_waits(run);
-		log_event(LOG_LVL_ERROR, "targets-failed", LS("reason", e.text));
+		log_failed(zt, &e);
 		later(zt, TROUBLE_US);
 		return;
 	}
