@@ -231,7 +231,7 @@ try_zone(struct verify *v, struct zr_err *e)
 
 /* *z is the zone as it was found; a later one takes its place. */
 static int
-check_zone(struct verify *v, struct audit_zone *z, struct zr_err *e)
+check_this_zone(struct verify *v, struct audit_zone *z, struct zr_err *e)
 {
 	char next[1100];
 	int rc;
@@ -265,6 +265,15 @@ check_zone(struct verify *v, struct audit_zone *z, struct zr_err *e)
 	snprintf(next, sizeof(next), "zonerelayctl retransfer %s", v->zone_text);
 	tell(v, next);
 	return 0;
+}
+
+static int
+check_zone(struct verify *v, struct audit_zone *z, struct zr_err *e)
+{
+	int rc = check_this_zone(v, z, e);
+
+	v->zone = NULL;
+	return rc;
 }
 
 /* A name that could not have been written by us keeps the others from being found. */
@@ -381,6 +390,18 @@ stopped(struct verify *v, const struct zr_err *e)
 	return e->code == ZR_NOTFOUND ? TOOL_NO_ZONE : TOOL_USAGE;
 }
 
+/* With names these zones alone. */
+static int
+check_everything(struct verify *v, struct zr_err *e)
+{
+	bool all = v->t->args.operands == 0;
+
+	if ((all && check_file(v, e) != 0) || damage(v, check_zones(v, e), e) != 0)
+		return -1;
+	tell_file(v);
+	return all ? check_strays(v, e) : 0;
+}
+
 int
 cmd_verify(struct tool *t)
 {
@@ -397,9 +418,8 @@ cmd_verify(struct tool *t)
 	if (audit_open(&v->audit, t->database, &e) != 0) {
 		rc = damage(v, -1, &e);
 		tell_file(v);
-	} else if (check_file(v, &e) != 0 || damage(v, check_zones(v, &e), &e) != 0 ||
-		   check_strays(v, &e) != 0) {
-		rc = -1;
+	} else {
+		rc = check_everything(v, &e);
 	}
 	if (rc != 0)
 		rc = stopped(v, &e);
