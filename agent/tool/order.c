@@ -103,18 +103,46 @@ cmd_refresh(struct tool *t)
 	return TOOL_OK;
 }
 
+static void
+say_notifies(struct tool *t, int64_t n)
+{
+	const char *kind = t->args.axfr ? "NOTIFY(AXFR)" : "NOTIFY";
+
+	if (n == 0)
+		fprintf(t->out, "%s: %s will be sent as soon as the targets are found out\n",
+		    t->zone_text, kind);
+	else
+		fprintf(t->out, "%s: %lld %s%s will be sent\n", t->zone_text, (long long)n, kind,
+		    n == 1 ? "" : "s");
+}
+
 int
 cmd_notify(struct tool *t)
 {
-	const char *words[] = {"notify", t->zone_text, t->args.operand[1]};
+	const char *words[] = {
+	    t->args.axfr ? "notify-axfr" : "notify", t->zone_text, t->args.operand[1]};
+	struct wait_notify w = {
+	    .axfr = t->args.axfr, .only = t->args.operand[1], .since_us = clock_now().wall.us};
 	struct outcome o;
-	int rc = order(t, t->args.operand[1] != NULL ? 3 : 2, words, &o);
+	int rc = t->args.wait ? need_daemon(t) : TOOL_OK;
 
+	if (rc == TOOL_OK && t->args.wait)
+		rc = gather_database(t);
+	if (rc == TOOL_OK && t->args.wait)
+		rc = gather_zone(t, &w.zone);
 	if (rc != TOOL_OK)
 		return rc;
-	if (!t->args.json)
-		fprintf(t->out, "%s: %lld %s\n", t->zone_text, (long long)o.notifies,
-		    plural(o.notifies, "NOTIFY will be sent", "NOTIFYs will be sent"));
+	bool json = t->args.json;
+	t->args.json = json && !t->args.wait;
+	rc = order(t, t->args.operand[1] != NULL ? 3 : 2, words, &o);
+	t->args.json = json;
+	if (rc != TOOL_OK)
+		return rc;
+	w.want = o.notifies;
+	if (t->args.wait)
+		return wait_notify(t, &w);
+	if (!json)
+		say_notifies(t, o.notifies);
 	return TOOL_OK;
 }
 

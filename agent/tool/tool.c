@@ -3,17 +3,15 @@
 
 #include "base/mem.h"
 #include "tool/text.h"
+#include "tool/where.h"
 #include "wire/name.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#define DEFAULT_CONFIG ZR_SYSCONFDIR "/zonerelay/zonerelay.yaml"
 
 void
 tool_warn(const char *fmt, ...)
@@ -58,52 +56,11 @@ usage(FILE *to)
 			fprintf(to, "\n%*s%s\n", 32, "", c->what);
 	}
 	fputs("\n  -j, --json   answer in JSON\n"
-	      "  -c CONFIG    of zonerelayd (" DEFAULT_CONFIG ")\n"
+	      "  -c CONFIG    of zonerelayd (" WHERE_CONFIG ")\n"
 	      "  -d DATABASE  instead of the one the configuration names\n"
 	      "  -s SOCKET    instead of the one the configuration names\n"
 	      "\nSee zonerelayctl(8).\n",
 	    to);
-}
-
-struct problems {
-	unsigned shown, max;
-};
-
-static void
-on_problem(void *arg, bool error, const char *text)
-{
-	struct problems *p = arg;
-
-	if (error && p->shown++ < p->max)
-		tool_warn("%s", text);
-}
-
-/* Where the database and the socket are. */
-static int
-load_config(struct tool *t)
-{
-	/* Whoever reloads wants to mend the file; others only want it out of the way. */
-	struct problems p = {.max = t->args.command->run == cmd_reload ? UINT_MAX : 5};
-	struct config_report report = {.line = on_problem, .arg = &p};
-	const char *path = t->args.config != NULL ? t->args.config : DEFAULT_CONFIG;
-
-	t->database = t->args.database;
-	t->socket = t->args.socket;
-	if (t->database != NULL && t->socket != NULL && t->args.config == NULL)
-		return TOOL_OK;
-	t->config = config_load(path, &report);
-	if (t->config == NULL && t->database != NULL && t->socket != NULL)
-		return TOOL_OK;
-	if (t->config == NULL) {
-		tool_warn("the configuration cannot be used; -c names another one, -d and -s "
-			  "do without");
-		return TOOL_USAGE;
-	}
-	if (t->database == NULL)
-		t->database = t->config->server.database;
-	if (t->socket == NULL)
-		t->socket = t->config->server.control;
-	return TOOL_OK;
 }
 
 static int
@@ -138,7 +95,7 @@ terminal_width(void)
 int
 tool_run(struct tool *t)
 {
-	int rc = t->args.command->alone ? TOOL_OK : load_config(t);
+	int rc = t->args.command->alone ? TOOL_OK : where_find(t);
 
 	if (rc == TOOL_OK)
 		rc = parse_zone(t);
@@ -147,6 +104,8 @@ tool_run(struct tool *t)
 	ctl_client_close(t->client);
 	look_close(t->look);
 	config_free(t->config);
+	free(t->found_database);
+	free(t->found_socket);
 	if (fflush(t->out) != 0 || ferror(t->out)) {
 		if (errno != EPIPE)
 			tool_warn("writing: %s", strerror(errno));

@@ -29,8 +29,9 @@ struct tool {
 	struct args args;
 	struct config *config; /* NULL: -d and -s said all that is needed */
 	const char *database, *socket;
-	struct ctl_client *client; /* NULL: the daemon does not run, or was not asked */
-	struct look *look;	   /* NULL until look is needed */
+	char *found_database, *found_socket; /* owned; where.c */
+	struct ctl_client *client;	     /* NULL: the daemon does not run, or was not asked */
+	struct look *look;		     /* NULL until look is needed */
 	FILE *out;
 	unsigned width;	   /* of the terminal; 0 = not a terminal: nothing is cut */
 	bool progress;	   /* stderr is a terminal */

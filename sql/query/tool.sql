@@ -39,6 +39,9 @@ WHERE json_extract(:line, '$.kind') <> 'zone';
 -- name: tool_forget_live_zones
 DELETE FROM live_zone;
 
+-- name: tool_forget_live_lines
+DELETE FROM live_line;
+
 -- A zone as operators see it.  Its state is the first that is true: "never" (nothing was ever
 -- loaded), "expired", "behind" (a primary or a NOTIFY announced a newer serial), "failing" (the last
 -- round of checks failed), "current".
@@ -431,6 +434,38 @@ SELECT json_extract(body, '$.name') AS name, json_extract(body, '$.state') AS st
 	json_extract(body, '$.error_peer') AS error_peer,
 	json_extract(body, '$.next_at') AS next_at
 FROM live_zone LIMIT 1;
+
+-- What became of NOTIFYs that were ordered at :since.  Those of kind AXFR are of the newest event.
+-- name: tool_wait_notify
+WITH event (n) AS (
+	SELECT json_extract(body, '$.event') FROM live_zone
+), pair (name, address) AS (
+	SELECT name, address FROM live_line WHERE kind = 'downstream' AND NOT :axfr
+	UNION
+	SELECT name, target FROM downstream_state WHERE zone = :zone AND target <> '' AND NOT :axfr
+		AND max(notified_at, acked_at, error_at) >= :since
+	UNION
+	SELECT name, target FROM forced_live WHERE zone = :zone AND event = (SELECT n FROM event)
+		AND :axfr
+)
+SELECT p.name, p.address, CASE WHEN :axfr THEN f.state WHEN l.n IS NOT NULL THEN 'owed'
+		WHEN d.acked_at >= :since THEN 'acked' WHEN o.fetched_at >= :since THEN 'verified'
+		WHEN d.error_at >= :since THEN 'refused' ELSE 'owed' END AS forced_state,
+	CASE WHEN :axfr THEN f.at WHEN d.acked_at >= :since THEN d.acked_at
+		ELSE d.error_at END AS forced_at,
+	CASE WHEN :axfr THEN f.text WHEN d.error_at >= :since THEN d.error_text END AS forced_text,
+	json_extract(l.body, '$.tries') AS tries, json_extract(l.body, '$.next_at') AS next_at,
+	n.until AS unsupported_until_at, CASE WHEN w.state IS NULL THEN 'unknown' ELSE w.state END
+		AS state
+FROM pair AS p
+LEFT JOIN live_line AS l ON l.kind = 'downstream' AND l.name = p.name AND l.address = p.address
+LEFT JOIN forced_live AS f ON f.zone = :zone AND f.name = p.name AND f.target = p.address
+LEFT JOIN downstream_state AS d ON d.zone = :zone AND d.name = p.name AND d.target = p.address
+LEFT JOIN downstream_state AS o ON o.zone = :zone AND o.name = p.name AND o.target = ''
+LEFT JOIN downstream_now AS w ON w.zone = :zone AND w.name = p.name
+LEFT JOIN no_axfr AS n ON n.target = p.address AND n.until > time_now()
+WHERE :only IS NULL OR p.name = :only
+ORDER BY p.name, p.address;
 
 -- name: tool_export
 SELECT content.data, segment.rrs FROM segment CROSS JOIN content ON content.id = segment.id
