@@ -67,23 +67,39 @@ zone_order(struct step *s, enum zone_order_kind kind)
 	return o;
 }
 
+void
+zone_disk_lowered(struct zone *z, enum zone_pending to)
+{
+	if (to < z->disk)
+		z->disk = (uint8_t)to;
+	if (z->disk < ZONE_PENDING_FORCE)
+		z->flags &= ~ZF_DISK_AUTH;
+}
+
 /* ---- triggers ---- */
 
 /*
- * A MARK only when the row will hold less than this (A-35).  When an earlier MARK is still on its
- * way, the answer waits for that one.
+ * A MARK only when the row will hold less than this (A-35), or does not know yet that the forced
+ * one has been proved (A-08).  When an earlier MARK is still on its way, the answer waits for that
+ * one.
  */
 static void
 mark(struct step *s)
 {
 	struct zone *z = s->z;
 	enum zone_pending level = pending_level(z->pending);
+	bool force = level == ZONE_PENDING_FORCE;
+	bool proved = force && zone_is(z, ZF_AUTH | ZF_COMMAND);
 
-	if (level > z->disk) {
+	if (level > z->disk || (proved && !zone_is(z, ZF_DISK_AUTH))) {
 		struct zone_order *o = zone_order(s, ZONE_OR_MARK);
 		o->mark.pending = level;
 		o->mark.seq = ++z->mark_seq;
+		o->mark.notifier = force ? z->force_by : ZONE_NO_INDEX;
+		o->mark.authenticated = proved;
 		z->disk = (uint8_t)level;
+		if (proved)
+			z->flags |= ZF_DISK_AUTH;
 	}
 	s->out->answer_seq = z->mark_seq;
 	s->out->answer = z->mark_seq == z->marked_seq ? ZONE_ANSWER_NOW : ZONE_ANSWER_MARKED;
@@ -137,16 +153,23 @@ raise_check(struct zone *z, const struct zone_notify *n)
 	z->flags |= ZF_FRESH;
 }
 
-/* A forced event that proved who it is from is not redirected by one that did not. */
+/*
+ * A forced event that proved who it is from is not redirected by one that did not; none is by a
+ * NOTIFY(SOA), which asks for something else (A-03).
+ */
 static void
-set_notifier(struct zone *z, const struct zone_notify *n)
+raise_force(struct zone *z, const struct zone_notify *n)
 {
 	bool bound = (z->pending & ZONE_BIT_FORCE) != 0 && zone_is(z, ZF_AUTH);
 
-	if (bound && !(n->forced && n->authenticated))
-		return;
-	z->notifier = n->primary;
-	z->notifier_address = n->address;
+	if (!bound || n->authenticated) {
+		z->force_by = n->primary;
+		z->force_by_address = n->address;
+	}
+	if (n->authenticated)
+		z->flags |= ZF_AUTH;
+	z->pending |= ZONE_BIT_FORCE;
+	z->forced_retry_us = 0;
 }
 
 static void
@@ -163,14 +186,12 @@ on_notify(struct step *s)
 		s->out->answer = ZONE_ANSWER_NOW;
 		return;
 	}
-	if (!n->forced)
-		raise_check(z, n);
-	set_notifier(z, n);
 	if (n->forced) {
-		z->pending |= ZONE_BIT_FORCE;
-		z->forced_retry_us = 0;
-		if (n->authenticated)
-			z->flags |= ZF_AUTH;
+		raise_force(z, n);
+	} else {
+		raise_check(z, n);
+		z->notifier = n->primary;
+		z->notifier_address = n->address;
 	}
 	mark(s);
 	act(s);
@@ -183,8 +204,10 @@ on_operator(struct step *s, uint8_t bit)
 
 	z->pending |= bit;
 	z->flags |= ZF_OPERATOR | ZF_FRESH | ZF_BLIND;
-	if (bit == ZONE_BIT_FORCE)
+	if (bit == ZONE_BIT_FORCE) {
+		z->flags |= ZF_COMMAND;
 		z->forced_retry_us = 0;
+	}
 	mark(s);
 	act(s);
 }
@@ -198,10 +221,22 @@ on_marked(struct step *s, bool ok)
 	if ((int16_t)(seq - z->marked_seq) > 0)
 		z->marked_seq = seq;
 	if (!ok)
-		z->disk = ZONE_PENDING_NONE; /* not known: the next trigger marks again */
+		zone_disk_lowered(
+		    z, ZONE_PENDING_NONE); /* not known: the next trigger marks again */
 }
 
 /* ---- life ---- */
+
+/* hold after a restart as before it. */
+static void
+start_force(struct zone *z, const struct zone_start *st)
+{
+	z->pending |= ZONE_BIT_FORCE;
+	if (st->notifier < z->policy->primary_count)
+		z->force_by = st->notifier;
+	if (st->authenticated)
+		z->flags |= ZF_AUTH | ZF_DISK_AUTH;
+}
 
 static void
 on_start(struct step *s)
@@ -217,19 +252,19 @@ on_start(struct step *s)
 	if (st->pending != ZONE_PENDING_NONE) {
 		/* The row holds only the highest; a check may be owed beside a force. */
 		z->pending = ZONE_BIT_CHECK;
-		if (st->pending == ZONE_PENDING_FORCE)
-			z->pending |= ZONE_BIT_FORCE;
 		z->flags |= ZF_BLIND | ZF_FRESH; /* not at the refresh time (AN-24) */
 	}
+	if (st->pending == ZONE_PENDING_FORCE)
+		start_force(z, st);
 	z->refresh_us = s->now.mono.us;
 	if (st->has_data) {
 		z->serial = st->serial;
 		z->times = st->times;
-		zone_start_times(z, st, s->now);
-		if (z->data == ZONE_EXPIRED) {
-			zone_order(s, ZONE_OR_EXPIRED);
-			z->flags |= ZF_FRESH;
-		}
+	}
+	zone_start_times(z, st, s->now);
+	if (z->data == ZONE_EXPIRED) {
+		zone_order(s, ZONE_OR_EXPIRED);
+		z->flags |= ZF_FRESH;
 	}
 	zone_settle(s);
 	z->flags &= ~ZF_BOOT;
@@ -302,9 +337,10 @@ on_policy(struct step *s)
 
 	z->policy = s->arg->policy.policy;
 	s->save = shorten(z, s->now.mono.us);
+	zone_forced_policy(z, s->now.mono.us);
 	if (!s->arg->policy.primaries_changed)
 		return;
-	z->notifier = ZONE_NO_INDEX;
+	z->notifier = z->force_by = z->round_by = ZONE_NO_INDEX;
 	z->flags |= ZF_FRESH;
 	if (z->state == ZONE_STORING)
 		return;
@@ -447,8 +483,7 @@ save(struct step *s)
 	if (z->data != ZONE_EMPTY)
 		v->expire_at = zone_wall(z->expire_us, s->now);
 	/* Never taken for more than a MARK has made of it. */
-	if (v->pending < z->disk)
-		z->disk = (uint8_t)v->pending;
+	zone_disk_lowered(z, v->pending);
 }
 
 static void
@@ -501,6 +536,7 @@ zone_init(struct zone *z, int64_t id, const uint8_t *name, const struct zone_pol
 {
 	*z = (struct zone){.id = id, .name = name, .policy = p};
 	z->notifier = z->notifier_address = z->first = z->first_address = ZONE_NO_INDEX;
+	z->force_by = z->force_by_address = z->round_by = ZONE_NO_INDEX;
 }
 
 enum zone_pending

@@ -108,7 +108,7 @@ struct zone_policy {
 	int64_t retry_min_us, retry_max_us;
 	int64_t expire_min_us, expire_max_us; /* 0 = no bound (E-08: a minimum exceeds the SOA's) */
 	int64_t forced_every_us; /* one forced transfer of a zone in so long; 0 = any number */
-	uint32_t forced_burst;	 /* so many at once before that; at least 1 */
+	uint32_t forced_burst;	 /* so many at once before that; 0 counts as 1 */
 	enum zone_lower forced_lower;
 	bool ixfr;
 	bool notify_enclosing; /* A-01; used by notifyin */
@@ -134,10 +134,11 @@ struct zone_start {
 	struct zr_wall checked_at, refresh_at, expire_at; /* 0 = not known */
 	enum zone_pending pending;
 	uint32_t failures;
-	bool axfr_next;	   /* the serial is ambiguous: next refresh by AXFR (A-10 (4)) */
-	uint16_t notifier; /* of a pending force: index in the policy, or ZONE_NO_INDEX */
+	bool axfr_next; /* the serial is ambiguous: next refresh by AXFR (A-10 (4)) */
+	/* Of a pending force, as MARK had it. */
+	uint16_t notifier; /* index in the policy, or ZONE_NO_INDEX */
 	bool authenticated;
-	struct zr_wall forced_at; /* last forced transfer; 0 = none */
+	struct zr_wall forced_at; /* commit of the last forced transfer; 0 = none */
 	int64_t forced_duration_us;
 };
 
@@ -209,7 +210,7 @@ struct zone_commit {
 	bool ambiguous;	   /* the old serial may now name two contents */
 	bool had_data;	   /* old_serial is valid */
 	bool forced;
-	bool operator;	   /* forced by command */
+	bool operator;	   /* forced by command, maybe beside a NOTIFY; false after a restart */
 	uint16_t notifier; /* forced by the NOTIFY of this primary; or ZONE_NO_INDEX */
 	/* fsync it: nothing in the row would bring it back after a power cut, neither a pending
 	 * mark nor an overdue refresh, and NOTIFYs are answered for its serial from now on (N-09)
@@ -236,7 +237,13 @@ struct zone_order {
 		struct {
 			enum zone_pending pending;
 			uint16_t seq;
-			uint16_t notifier; /* or ZONE_NO_INDEX */
+			/*
+			 * Of a force: who is to be asked first (A-03), ZONE_NO_INDEX by command or
+			 * for a check; whether it may install a lower serial under that policy
+			 * (A-08): a command may.  A MARK with `authenticated` also comes on top of
+			 * a row that has FORCE without it.
+			 */
+			uint16_t notifier;
 			bool authenticated;
 		} mark;
 		struct {
@@ -309,9 +316,11 @@ struct zone {
 	const struct zone_policy *policy;
 	int64_t refresh_us; /* deadlines, monotonic; 0 = none */
 	int64_t expire_us;
-	int64_t forced_limit_us; /* no forced transfer before (rate) */
-	int64_t forced_retry_us; /* no forced transfer before (failed) */
-	int64_t reject_us;	 /* until when `rejected` is not fetched again */
+	int64_t forced_limit_us;    /* no forced transfer before, except by command (rate) */
+	int64_t forced_full_us;	    /* when all the burst is there again */
+	int64_t forced_duration_us; /* of the last one */
+	int64_t forced_retry_us;    /* no forced transfer before (failed) */
+	int64_t reject_us;	    /* until when `rejected` is not fetched again */
 	int64_t armed_us;
 	int64_t next_refresh_us, next_expire_us; /* of the version being stored */
 	struct zone_soa_times times;
@@ -324,7 +333,9 @@ struct zone {
 	uint32_t attempt;
 	uint32_t failures;		     /* rounds failed in a row */
 	uint16_t primary, address;	     /* being asked */
-	uint16_t notifier, notifier_address; /* of what is pending; ZONE_NO_INDEX = none */
+	uint16_t notifier, notifier_address; /* of the pending check; ZONE_NO_INDEX = none */
+	uint16_t force_by, force_by_address; /* of the pending force; likewise */
+	uint16_t round_by;		     /* of the force that the round serves */
 	uint16_t first, first_address;	     /* of this round: whom to ask first */
 	uint16_t pos, address_pos;	     /* places in the order of this round */
 	uint16_t mark_seq, marked_seq;	     /* last MARK ordered; last one on disk */
@@ -341,7 +352,8 @@ struct zone {
 #define ZONE_BIT_CHECK 1
 #define ZONE_BIT_FORCE 2
 
-_Static_assert(sizeof(struct zone) <= 240, "a million zones");
+/* 24 octets of them are the rate of forced transfers and who asked for one. */
+_Static_assert(sizeof(struct zone) <= 264, "a million zones");
 
 void zone_init(struct zone *z, int64_t id, const uint8_t *name, const struct zone_policy *p);
 /* *orders is overwritten.  arg may be NULL for events without one. */

@@ -38,12 +38,16 @@
 #define ZF_REJECT_NEW 0x4000000u  /* round: it was rejected in this round */
 #define ZF_AXFR_NEXT 0x8000000u	  /* the next refresh is by AXFR (A-10 (4)) */
 #define ZF_AXFR_AFTER 0x10000000u /* storing: set ZF_AXFR_NEXT with it */
+#define ZF_COMMAND 0x20000000u	  /* pending: the forced one is the operator's */
+#define ZF_ROUND_COMMAND 0x40000000u
+#define ZF_DISK_AUTH 0x80000000u /* the row has FORCE, and that it is authenticated */
 
 #define ZF_PENDING (ZF_HINT | ZF_BLIND | ZF_LOW | ZF_MANY)
 #define ZF_ROUND                                                                                   \
 	(ZF_ROUND_FORCE | ZF_ROUND_MANY | ZF_ROUND_OPERATOR | ZF_ROUND_AUTH | ZF_COVERED |         \
 	    ZF_WANTED | ZF_TRANSFER | ZF_IXFR | ZF_NO_IXFR | ZF_ANSWERED | ZF_BEHIND |             \
-	    ZF_FIRST_FAILED | ZF_LOWER_SEEN | ZF_LOWER_OK | ZF_REJECT_NEW | ZF_AXFR_AFTER)
+	    ZF_FIRST_FAILED | ZF_LOWER_SEEN | ZF_LOWER_OK | ZF_REJECT_NEW | ZF_AXFR_AFTER |        \
+	    ZF_ROUND_COMMAND)
 
 /* Hints further apart than this are not merged, and a serial further ahead does not satisfy one. */
 #define ZONE_HINT_NEAR (UINT32_C(1) << 20)
@@ -76,6 +80,8 @@ pending_level(unsigned bits)
 /* ---- zone.c ---- */
 
 struct zone_order *zone_order(struct step *s, enum zone_order_kind kind);
+/* The row will not hold more than this: less was owed when it was written. */
+void zone_disk_lowered(struct zone *z, enum zone_pending to);
 
 /* ---- zone_round.c ---- */
 
@@ -126,8 +132,10 @@ int64_t zone_refresh_after(
 int64_t zone_refresh_whole(const struct zone *z, const struct zone_soa_times *t); /* no jitter */
 int64_t zone_retry_after(const struct zone *z);
 int64_t zone_expire_after(const struct zone *z, const struct zone_soa_times *t);
-/* The forced transfer that took so long ends now: when is the next one allowed? */
-int64_t zone_forced_after(const struct zone *z, int64_t duration_us);
+/* The rate of forced transfers: a query is about to be written; it took so long. */
+void zone_forced_begins(struct zone *z, int64_t now_us);
+void zone_forced_took(struct zone *z, int64_t duration_us);
+void zone_forced_policy(struct zone *z, int64_t now_us); /* it has changed */
 /* E-05, E-06, E-09: a primary has our serial. */
 void zone_extend(struct zone *z, const struct zone_soa *soa, struct zr_mono now);
 /* The deadlines of a row from the store (T-12). */

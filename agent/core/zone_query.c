@@ -31,13 +31,14 @@ write_fetch(struct step *s)
 	struct zone *z = s->z;
 	bool force = zone_is(z, ZF_ROUND_FORCE);
 
+	/* One token a round, however many primaries it takes. */
+	if (force && !zone_is(z, ZF_COVERED))
+		zone_forced_begins(z, s->now.mono.us);
 	zone_cover(z);
 	z->attempt++;
 	z->flags &= ~ZF_IXFR;
 	if (use_ixfr(z, s->now.mono))
 		z->flags |= ZF_IXFR;
-	if (force)
-		z->forced_limit_us = s->now.mono.us + zone_forced_after(z, 0);
 	struct zone_order *o = zone_order(s, ZONE_OR_FETCH);
 	o->fetch.primary = z->primary;
 	o->fetch.address = z->address;

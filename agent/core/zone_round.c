@@ -18,6 +18,23 @@ zone_want(struct zone *z, uint32_t serial)
 	z->flags |= ZF_WANTED;
 }
 
+static void
+cover_force(struct zone *z)
+{
+	if ((z->pending & ZONE_BIT_FORCE) == 0)
+		return;
+	if (zone_is(z, ZF_AUTH))
+		z->flags |= ZF_ROUND_AUTH;
+	if (zone_is(z, ZF_COMMAND))
+		z->flags |= ZF_ROUND_COMMAND;
+	if (z->force_by != ZONE_NO_INDEX)
+		z->round_by = z->force_by;
+	z->force_by = ZONE_NO_INDEX;
+	z->flags &= ~(ZF_AUTH | ZF_COMMAND);
+	z->serving |= ZONE_BIT_FORCE;
+	z->pending &= (uint8_t)~ZONE_BIT_FORCE;
+}
+
 /*
  * A query is about to be written: which triggers does it answer?  The first query of a round
  * answers all that came before it.  A later one of a check round answers a NOTIFY only when it goes
@@ -42,17 +59,27 @@ zone_cover(struct zone *z)
 	z->flags &= ~(ZF_PENDING | ZF_FRESH);
 	z->serving |= z->pending & ZONE_BIT_CHECK;
 	z->pending &= (uint8_t)~ZONE_BIT_CHECK;
-	if (force) {
-		if (zone_is(z, ZF_AUTH))
-			z->flags |= ZF_ROUND_AUTH;
-		z->flags &= ~ZF_AUTH;
-		z->serving |= z->pending & ZONE_BIT_FORCE;
-		z->pending &= (uint8_t)~ZONE_BIT_FORCE;
-	}
-	if (z->pending == 0) {
-		z->notifier = ZONE_NO_INDEX;
+	z->notifier = ZONE_NO_INDEX;
+	if (force)
+		cover_force(z);
+	if (!zone_is(z, ZF_COMMAND))
 		z->flags &= ~ZF_OPERATOR;
+}
+
+/* Who proved it stays who is asked first. */
+static void
+uncover_force(struct zone *z)
+{
+	bool better = zone_is(z, ZF_ROUND_AUTH) && !zone_is(z, ZF_AUTH);
+
+	if (z->round_by != ZONE_NO_INDEX && (better || z->force_by == ZONE_NO_INDEX)) {
+		z->force_by = z->round_by;
+		z->force_by_address = ZONE_NO_INDEX;
 	}
+	if (zone_is(z, ZF_ROUND_AUTH))
+		z->flags |= ZF_AUTH;
+	if (zone_is(z, ZF_ROUND_COMMAND))
+		z->flags |= ZF_COMMAND;
 }
 
 /* The round did not bring what it served: it is owed again, and its hints are no longer trusted. */
@@ -61,8 +88,8 @@ uncover(struct zone *z)
 {
 	if ((z->serving & ZONE_BIT_CHECK) != 0)
 		z->flags |= ZF_BLIND;
-	if (zone_is(z, ZF_ROUND_AUTH))
-		z->flags |= ZF_AUTH;
+	if ((z->serving & ZONE_BIT_FORCE) != 0)
+		uncover_force(z);
 	if (zone_is(z, ZF_ROUND_OPERATOR) && z->serving != 0)
 		z->flags |= ZF_OPERATOR;
 	z->pending |= z->serving;
@@ -77,8 +104,7 @@ zone_drop_satisfied(struct zone *z, uint32_t serial)
 		return;
 	z->pending &= (uint8_t)~ZONE_BIT_CHECK;
 	z->flags &= ~(ZF_PENDING | ZF_FRESH);
-	if (z->pending == 0)
-		z->notifier = ZONE_NO_INDEX;
+	z->notifier = ZONE_NO_INDEX;
 }
 
 /* ---- whom to ask ---- */
@@ -260,7 +286,7 @@ zone_fail(struct step *s, bool ours)
 bool
 zone_may_lower(const struct zone *z)
 {
-	return zone_is(z, ZF_ROUND_OPERATOR) || z->policy->forced_lower == ZONE_LOWER_ALWAYS ||
+	return zone_is(z, ZF_ROUND_COMMAND) || z->policy->forced_lower == ZONE_LOWER_ALWAYS ||
 	       (z->policy->forced_lower == ZONE_LOWER_AUTHENTICATED && zone_is(z, ZF_ROUND_AUTH));
 }
 
@@ -332,8 +358,12 @@ begin(struct step *s, bool force)
 	z->flags &= ~(ZF_ROUND | ZF_FRESH | ZF_BOOT);
 	if (force)
 		z->flags |= ZF_ROUND_FORCE;
-	z->first = z->notifier < z->policy->primary_count ? z->notifier : ZONE_NO_INDEX;
-	z->first_address = z->first != ZONE_NO_INDEX ? z->notifier_address : ZONE_NO_INDEX;
+	z->round_by = ZONE_NO_INDEX;
+	bool by = force && z->force_by != ZONE_NO_INDEX;
+	z->first = by ? z->force_by : z->notifier;
+	z->first_address = by ? z->force_by_address : z->notifier_address;
+	if (z->first >= z->policy->primary_count)
+		z->first = z->first_address = ZONE_NO_INDEX;
 	z->pos = z->address_pos = 0;
 	z->code = ZR_OK;
 	if (find_candidate(s))
@@ -346,7 +376,7 @@ bool
 zone_force_due(const struct zone *z, int64_t now)
 {
 	return (z->pending & ZONE_BIT_FORCE) != 0 && now >= z->forced_retry_us &&
-	       (now >= z->forced_limit_us || zone_is(z, ZF_OPERATOR));
+	       (now >= z->forced_limit_us || zone_is(z, ZF_COMMAND));
 }
 
 void
@@ -401,9 +431,10 @@ zone_requeue(struct step *s)
 		return;
 	}
 	enum sched_lane lane = lane_for(z, force);
+	uint16_t by = force ? z->force_by : z->notifier;
 	bool better = lane < z->lane;
 	if (!zone_is(z, ZF_COVERED) &&
-	    (better || (z->first == ZONE_NO_INDEX && z->notifier != ZONE_NO_INDEX))) {
+	    (better || (z->first == ZONE_NO_INDEX && by != ZONE_NO_INDEX))) {
 		zone_cancel(s);
 		zone_settle(s);
 	} else if (better) {

@@ -98,6 +98,8 @@ install(struct step *s, const struct zone_ready *r)
 	c->drop_journal = breaks;
 	c->ambiguous = breaks;
 	c->forced = zone_is(z, ZF_ROUND_FORCE);
+	c->operator= c->forced && zone_is(z, ZF_ROUND_COMMAND);
+	c->notifier = c->forced ? z->round_by : ZONE_NO_INDEX;
 	c->durable = z->disk == ZONE_PENDING_NONE && z->refresh_us > s->now.mono.us;
 	c->old_serial = z->serial;
 	c->serial = r->serial;
@@ -106,8 +108,7 @@ install(struct step *s, const struct zone_ready *r)
 	c->checked_at = s->now.wall;
 	c->refresh_at = zone_wall(z->next_refresh_us, s->now);
 	c->expire_at = zone_wall(z->next_expire_us, s->now);
-	if (z->disk > c->pending_after)
-		z->disk = (uint8_t)c->pending_after;
+	zone_disk_lowered(z, c->pending_after);
 	z->state = ZONE_STORING;
 }
 
@@ -118,12 +119,8 @@ zone_on_xfer_ready(struct step *s)
 	const struct zone_ready *r = &s->arg->ready;
 
 	zone_order(s, ZONE_OR_RELEASE);
-	if (zone_is(z, ZF_ROUND_FORCE)) {
-		int64_t limit =
-		    s->now.mono.us - r->duration_us + zone_forced_after(z, r->duration_us);
-		if (limit > z->forced_limit_us)
-			z->forced_limit_us = limit;
-	}
+	if (zone_is(z, ZF_ROUND_FORCE))
+		zone_forced_took(z, r->duration_us);
 	enum verdict v = judge(z, r);
 	if (v == INSTALL) {
 		install(s, r);

@@ -85,18 +85,86 @@ zone_expire_after(const struct zone *z, const struct zone_soa_times *t)
 	return clamp(t->expire, z->policy->expire_min_us, z->policy->expire_max_us);
 }
 
-int64_t
-zone_forced_after(const struct zone *z, int64_t duration_us)
+/* Whatever a clock or a row says a transfer has taken. */
+#define DURATION_MAX_US (24 * 3600 * ZR_US_PER_S)
+#define BURST_MAX 1000000 /* with the interval far from the end of int64_t */
+
+/* From one forced transfer to the next, begin to begin, when the burst is used up. */
+static int64_t
+forced_interval(const struct zone *z)
 {
 	int64_t every = z->policy->forced_every_us;
 
 	if (every <= 0)
 		return 0;
-	int64_t us = max64(every, ZONE_FORCED_TIMES * max64(duration_us, 0));
+	int64_t us = max64(every, ZONE_FORCED_TIMES * z->forced_duration_us);
 	if (z->data == ZONE_EMPTY)
 		return us;
 	int64_t refresh = zone_refresh_whole(z, &z->times);
 	return min64(us, max64(refresh, every));
+}
+
+/* A token bucket by the time at which it is full; its interval follows the duration. */
+static int64_t
+forced_burst(const struct zone *z)
+{
+	return min64(max64(z->policy->forced_burst, 1), BURST_MAX);
+}
+
+static void
+forced_limit(struct zone *z, int64_t full_us)
+{
+	z->forced_full_us = full_us;
+	z->forced_limit_us = max64(full_us - (forced_burst(z) - 1) * forced_interval(z), 0);
+}
+
+/* A command that passes the limit does not put the next NOTIFY off for longer than an empty bucket.
+ */
+void
+zone_forced_begins(struct zone *z, int64_t now)
+{
+	int64_t every = forced_interval(z);
+	int64_t full = max64(z->forced_full_us, now) + every;
+
+	forced_limit(z, min64(full, now + forced_burst(z) * every));
+}
+
+void
+zone_forced_policy(struct zone *z, int64_t now)
+{
+	int64_t most = now + forced_burst(z) * forced_interval(z);
+
+	forced_limit(z, min64(z->forced_full_us, most));
+}
+
+void
+zone_forced_took(struct zone *z, int64_t duration_us)
+{
+	int64_t before = forced_interval(z);
+
+	z->forced_duration_us = min64(max64(duration_us, 0), DURATION_MAX_US);
+	forced_limit(z, z->forced_full_us + forced_interval(z) - before);
+}
+
+/*
+ * The limit survives a restart (A-07).  The row knows the last transfer only, and when it was
+ * committed in wall time; with a clock that was set back it counts as just begun.
+ */
+static void
+start_forced(struct zone *z, const struct zone_start *st, struct zr_now now)
+{
+	int64_t ago = 0;
+
+	if (st->forced_at.us == 0)
+		return;
+	z->forced_duration_us = min64(max64(st->forced_duration_us, 0), DURATION_MAX_US);
+	if (__builtin_sub_overflow(now.wall.us, st->forced_at.us, &ago) || ago < 0)
+		ago = 0;
+	else
+		ago = min64(ago, INT64_MAX / 2) + z->forced_duration_us;
+	int64_t left = forced_interval(z) - ago;
+	if (left > 0)
+		forced_limit(z, now.mono.us + left);
 }
 
 void
@@ -138,6 +206,10 @@ zone_start_times(struct zone *z, const struct zone_start *st, struct zr_now now)
 	int64_t whole = zone_expire_after(z, &z->times);
 	int64_t left = whole;
 
+	if (!st->has_data) {
+		start_forced(z, st, now);
+		return;
+	}
 	if (st->expire_at.us != 0)
 		left = time_left(st->expire_at, st->checked_at, now.wall, whole);
 	z->expire_us = now.mono.us + left;
@@ -147,6 +219,7 @@ zone_start_times(struct zone *z, const struct zone_start *st, struct zr_now now)
 	if (st->refresh_at.us != 0)
 		z->refresh_us += time_left(st->refresh_at, st->checked_at, now.wall,
 		    max64(zone_refresh_whole(z, &z->times), FLOOR_US));
+	start_forced(z, st, now);
 }
 
 int64_t
@@ -163,7 +236,7 @@ zone_deadline(const struct zone *z)
 	if (at == 0 || z->refresh_us < at)
 		at = z->refresh_us;
 	if ((z->pending & ZONE_BIT_FORCE) != 0) {
-		int64_t limit = zone_is(z, ZF_OPERATOR) ? 0 : z->forced_limit_us;
+		int64_t limit = zone_is(z, ZF_COMMAND) ? 0 : z->forced_limit_us;
 		at = min64(at, max64(limit, z->forced_retry_us));
 	}
 	return max64(at, 1);

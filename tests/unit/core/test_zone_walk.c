@@ -210,6 +210,7 @@ operator_acts(void)
 			rig_store(&r, false);
 		memset(&r.row, 0, sizeof(r.row));
 		r.durable = r.row;
+		r.row.notifier = r.durable.notifier = ZONE_NO_INDEX;
 		rig_restart(&r, false);
 		break;
 	}

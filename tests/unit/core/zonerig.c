@@ -33,6 +33,7 @@ rig_init(struct rig *r, unsigned primaries)
 	    .retry_min_us = 60 * S,
 	    .retry_max_us = 14 * 24 * 3600 * S,
 	    .forced_every_us = 60 * S,
+	    .forced_burst = 1,
 	    .ixfr = true,
 	    .seed = 1,
 	};
@@ -76,7 +77,8 @@ post(struct rig *r, const struct zone_order *o)
 	struct rig_store_order *q = &r->store[r->posted % RIG_STORE];
 
 	assert_true(r->posted - r->stored < RIG_STORE);
-	*q = (struct rig_store_order){.o = *o, .times = r->commit_times};
+	*q = (struct rig_store_order){
+	    .o = *o, .times = r->commit_times, .duration_us = r->commit_duration_us};
 	r->posted++;
 }
 
@@ -131,6 +133,7 @@ carry_out(struct rig *r, const struct zone_order *o)
 		r->fetch_forced = o->fetch.forced;
 		assert_false(o->fetch.ixfr && (o->fetch.forced || r->z.data != ZONE_LOADED));
 		r->fetches++;
+		r->forced_fetches += o->fetch.forced;
 		rig_query_written(r, o->fetch.forced);
 		break;
 	case ZONE_OR_CANCEL:
@@ -204,6 +207,8 @@ rig_step(struct rig *r, enum zone_event ev, const struct zone_arg *arg)
 		r->op = OP_NONE;
 	if ((ev == ZONE_EV_COMMITTED || ev == ZONE_EV_COMMIT_FAIL) && mine && r->op == OP_COMMIT)
 		r->op = OP_NONE;
+	if (ev == ZONE_EV_XFER_READY)
+		r->commit_duration_us = arg->ready.duration_us;
 	zone_step(&r->z, ev, arg, r->now, &r->out);
 	for (unsigned i = 0; i < r->out.n; i++) {
 		/* What ended in this step ended before the next round began. */
@@ -236,6 +241,10 @@ rig_start_row(struct rig *r)
 				 .refresh_at = w->refresh_at,
 				 .expire_at = w->expire_at,
 				 .pending = w->pending,
+				 .notifier = w->notifier,
+				 .authenticated = w->authenticated,
+				 .forced_at = w->forced_at,
+				 .forced_duration_us = w->forced_duration_us,
 			     }};
 	rig_step(r, ZONE_EV_START, &a);
 }
@@ -257,6 +266,7 @@ rig_start_loaded(struct rig *r, uint32_t serial, enum zone_pending pending)
 	    .refresh_at = {r->now.wall.us + rig_times.refresh * S},
 	    .expire_at = {r->now.wall.us + rig_times.expire * S},
 	    .pending = pending,
+	    .notifier = ZONE_NO_INDEX,
 	};
 	r->durable = r->row;
 	rig_start_row(r);
@@ -273,7 +283,7 @@ rig_notify(struct rig *r, uint16_t primary, int64_t hint)
 			     }};
 	primary_notified(&r->primary[primary], -1);
 	rig_step(r, ZONE_EV_NOTIFY, &a);
-	rig_add_trigger(r, false, hint);
+	rig_add_trigger(r, false, false, hint);
 	rig_check_owed(r);
 }
 
@@ -288,7 +298,7 @@ rig_notify_axfr(struct rig *r, uint16_t primary, bool authenticated)
 			     }};
 	primary_notified(&r->primary[primary], -1);
 	rig_step(r, ZONE_EV_NOTIFY, &a);
-	rig_add_trigger(r, true, -1);
+	rig_add_trigger(r, true, authenticated, -1);
 	rig_check_owed(r);
 }
 
@@ -361,6 +371,32 @@ rig_timer(struct rig *r)
 
 /* ---- the store ---- */
 
+/* As mark_set in the store: the row keeps who asked while `pending` stays. */
+static void
+row_pending(struct rig *r, enum zone_pending pending)
+{
+	if (pending != r->row.pending) {
+		r->row.notifier = ZONE_NO_INDEX;
+		r->row.authenticated = false;
+	}
+	r->row.pending = pending;
+}
+
+/* As mark_raise. */
+static void
+row_mark(struct rig *r, const struct zone_order *o)
+{
+	struct rig_row *w = &r->row;
+	bool proved = o->mark.pending == w->pending && o->mark.authenticated && !w->authenticated;
+
+	assert_true(o->mark.pending == ZONE_PENDING_FORCE || !o->mark.authenticated);
+	if (o->mark.pending <= w->pending && !proved)
+		return;
+	w->pending = o->mark.pending;
+	w->notifier = o->mark.notifier;
+	w->authenticated = o->mark.authenticated;
+}
+
 static void
 row_commit(struct rig *r, const struct rig_store_order *q)
 {
@@ -372,7 +408,11 @@ row_commit(struct rig *r, const struct rig_store_order *q)
 	r->row.checked_at = c->checked_at;
 	r->row.refresh_at = c->refresh_at;
 	r->row.expire_at = c->expire_at;
-	r->row.pending = c->pending_after;
+	row_pending(r, c->pending_after);
+	if (c->forced) {
+		r->row.forced_at = r->now.wall;
+		r->row.forced_duration_us = q->duration_us;
+	}
 }
 
 static void
@@ -384,7 +424,7 @@ row_save(struct rig *r, const struct zone_save *v)
 		r->row.refresh_at = v->refresh_at;
 	if (v->expire_at.us != 0)
 		r->row.expire_at = v->expire_at;
-	r->row.pending = v->pending;
+	row_pending(r, v->pending);
 }
 
 bool
@@ -396,10 +436,10 @@ rig_store(struct rig *r, bool fails)
 	struct zone_arg a = {.attempt = q.o.attempt};
 	switch (q.o.kind) {
 	case ZONE_OR_MARK:
-		if (!fails && r->row.pending < q.o.mark.pending)
-			r->row.pending = q.o.mark.pending;
-		if (!fails)
+		if (!fails) {
+			row_mark(r, &q.o);
 			r->durable = r->row; /* all before it is on disk too */
+		}
 		rig_triggers_marked(r, q.o.mark.seq, !fails);
 		a.marked.seq = q.o.mark.seq;
 		rig_check_rows(r);

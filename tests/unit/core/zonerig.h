@@ -29,11 +29,15 @@ struct rig_row {
 	struct zone_soa_times times;
 	struct zr_wall checked_at, refresh_at, expire_at;
 	enum zone_pending pending;
+	uint16_t notifier; /* of a pending force */
+	bool authenticated;
+	struct zr_wall forced_at;
+	int64_t forced_duration_us;
 };
 
 /* Something that was asked for and is not answered for yet. */
 struct rig_trigger {
-	bool open, answered, forced, hinted;
+	bool open, answered, forced, hinted, authenticated;
 	bool low;   /* MARK failed: no promise was made */
 	bool asked; /* a query that can answer it was written since */
 	uint32_t hint;
@@ -44,6 +48,7 @@ struct rig_trigger {
 struct rig_store_order {
 	struct zone_order o;
 	struct zone_soa_times times; /* COMMIT */
+	int64_t duration_us;
 };
 
 struct rig {
@@ -64,11 +69,12 @@ struct rig {
 	int64_t armed_us;
 	bool expired, gone;
 	struct zone_soa_times commit_times; /* of the READY being stored */
+	int64_t commit_duration_us;
 	struct rig_row row, durable;
 	struct rig_store_order store[RIG_STORE];
 	unsigned stored, posted;
 	struct rig_trigger trigger[RIG_TRIGGERS];
-	unsigned probes, fetches, commits, saves, marks;
+	unsigned probes, fetches, forced_fetches, commits, saves, marks;
 };
 
 /* r is zeroed before the first use. */
@@ -113,7 +119,7 @@ void rig_query_written(struct rig *r, bool forced);
 void rig_round_ended(struct rig *r, bool forced); /* well */
 void rig_round_failed(struct rig *r);
 void rig_hints_met(struct rig *r);
-void rig_add_trigger(struct rig *r, bool forced, int64_t hint);
+void rig_add_trigger(struct rig *r, bool forced, bool authenticated, int64_t hint);
 void rig_triggers_marked(struct rig *r, uint16_t seq, bool ok);
 void rig_check_state(const struct rig *r);
 void rig_check_owed(const struct rig *r);

@@ -52,7 +52,7 @@ rig_round_failed(struct rig *r)
 }
 
 void
-rig_add_trigger(struct rig *r, bool forced, int64_t hint)
+rig_add_trigger(struct rig *r, bool forced, bool authenticated, int64_t hint)
 {
 	assert_int_not_equal(r->out.answer, ZONE_ANSWER_NONE);
 	/* Answered at once for its hint: nothing is promised. */
@@ -65,6 +65,7 @@ rig_add_trigger(struct rig *r, bool forced, int64_t hint)
 		*t = (struct rig_trigger){
 		    .open = true,
 		    .forced = forced,
+		    .authenticated = authenticated,
 		    .hinted = hint >= 0,
 		    .hint = (uint32_t)hint,
 		    .waits = r->out.answer == ZONE_ANSWER_MARKED,
@@ -144,5 +145,8 @@ rig_check_rows(const struct rig *r)
 			continue;
 		assert_true(r->row.pending >= level_of(t));
 		assert_true(r->durable.pending >= level_of(t));
+		/* The proof is as durable as the mark. */
+		assert_true(!t->authenticated || r->row.authenticated);
+		assert_true(!t->authenticated || r->durable.authenticated);
 	}
 }
