@@ -80,18 +80,38 @@ fill_row(const struct forced_zone *fz, struct store_forced *r)
 	snprintf(r->source, sizeof(r->source), "%s", fz->next_source);
 }
 
+/* The notifier is one of those who were told of the last event. */
+static bool
+may_be_echo(const struct entry *en, uint16_t notifier)
+{
+	const struct forced_zone *fz = en->forced;
+	const struct forced_peer *p;
+
+	if (notifier >= en->z.policy->primary_count)
+		return false;
+	for (p = fz->peers; p != NULL; p = p->next)
+		if (p->event >= fz->same_since && forced_peer_echoes(p->state) &&
+		    primary_find(en->z.policy->primaries[notifier], &p->target) >= 0)
+			return true;
+	return false;
+}
+
 enum forced_verdict
 forced_before(struct entry *en, const struct zone_commit *zc, struct store_commit *c)
 {
 	struct forced_zone *fz = forced_zone_get(en);
 	const struct config_policy *p = entry_config(en);
-	struct forced_result r = {.at = en->agent->now.wall,
+	struct forced_result r = {
+	    .at = en->agent->now.wall,
 	    .serial = zc->serial,
 	    .version = c->version,
 	    .duration_us = c->log.duration_us,
 	    .window_us = p->forced_window_us,
 	    .splay_us = p->splay_us > p->forced_splay_us ? p->splay_us : p->forced_splay_us,
-	    .operator= zc->operator, };
+	    .operator= zc->operator,
+	    .asked = zc->asked,
+	    .echo = may_be_echo(en, zc->notifier),
+	};
 
 	memcpy(r.digest, c->digest, sizeof(r.digest));
 	if (en->has_rows)
@@ -124,7 +144,8 @@ is_of_primary(const struct entry *en, const char *name, const struct zr_addr *ta
 bool
 forced_leave_all(const struct entry *en)
 {
-	return en->forced != NULL && en->forced->next.verdict == FORCED_ALTERNATING;
+	return en->forced != NULL &&
+	       (en->forced->next.verdict == FORCED_ALTERNATING || en->forced->next.quiet);
 }
 
 bool
@@ -138,7 +159,7 @@ forced_leave_out(
 	if (fz == NULL)
 		return false;
 	v = next ? fz->next.verdict : fz->f.verdict;
-	if (v == FORCED_ALTERNATING)
+	if (v == FORCED_ALTERNATING || (next && fz->next.quiet))
 		return true;
 	if (!entry_config(en)->forced_return &&
 	    (is_of_primary(en, next ? fz->next_notifier : fz->notifier, target) ||
@@ -223,6 +244,7 @@ forced_command(struct entry *en)
 	f->event++;
 	f->at = f->since = fz->event_at = en->agent->now.wall;
 	f->verdict = FORCED_NEW;
+	f->quiet = false;
 	fz->notifier = fz->source = agent_intern(en->agent, "");
 	fz->raised = false;
 	if (same)
@@ -232,7 +254,7 @@ forced_command(struct entry *en)
 	f->version = en->version;
 	memcpy(f->digest, en->digest, sizeof(f->digest));
 	memcpy(f->before, en->digest, sizeof(f->before));
-	f->repeats = f->alternations = 0;
+	f->repeats = f->alternations = f->duplicates = 0;
 }
 
 uint64_t

@@ -240,3 +240,10 @@ forced_peer_needs(enum forced_peer_state s)
 {
 	return needs[s];
 }
+
+bool
+forced_peer_echoes(enum forced_peer_state s)
+{
+	return s == FORCED_PEER_SENT || s == FORCED_PEER_ACKED || s == FORCED_PEER_VERIFIED ||
+	       s == FORCED_PEER_UNVERIFIED;
+}

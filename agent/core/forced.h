@@ -65,7 +65,7 @@ struct forced_result {
 	int64_t window_us; /* W(0): configured */
 	int64_t splay_us;  /* W(0) is at least 2 x this + 2 x duration */
 	bool operator;	   /* by command: never a duplicate; repeats start again */
-	bool echo; /* the notifier is itself one of those who are notified of this zone by us */
+	bool echo;	   /* the notifier has heard of the event from us: forced_peer_echoes() */
 };
 
 /* ---- what became of it at one downstream address ---- */
@@ -125,3 +125,5 @@ enum forced_peer_event {
 enum forced_peer_state forced_peer_step(enum forced_peer_state s, enum forced_peer_event ev);
 /* Whether a duplicate goes to it. */
 bool forced_peer_needs(enum forced_peer_state s);
+/* Whether it may have heard of the event from us, so that its NOTIFY(AXFR) may be the echo. */
+bool forced_peer_echoes(enum forced_peer_state s);

@@ -153,13 +153,24 @@ raise_check(struct zone *z, const struct zone_notify *n)
 	z->flags |= ZF_FRESH;
 }
 
+static void
+pend_force(struct step *s)
+{
+	struct zone *z = s->z;
+
+	if ((z->pending & ZONE_BIT_FORCE) == 0)
+		z->force_s = (uint32_t)(s->now.mono.us / ZR_US_PER_S);
+	z->pending |= ZONE_BIT_FORCE;
+}
+
 /*
  * A forced event that proved who it is from is not redirected by one that did not; none is by a
  * NOTIFY(SOA), which asks for something else (A-03).
  */
 static void
-raise_force(struct zone *z, const struct zone_notify *n)
+raise_force(struct step *s, const struct zone_notify *n)
 {
+	struct zone *z = s->z;
 	bool bound = (z->pending & ZONE_BIT_FORCE) != 0 && zone_is(z, ZF_AUTH);
 
 	if (!bound || n->authenticated) {
@@ -168,7 +179,7 @@ raise_force(struct zone *z, const struct zone_notify *n)
 	}
 	if (n->authenticated)
 		z->flags |= ZF_AUTH;
-	z->pending |= ZONE_BIT_FORCE;
+	pend_force(s);
 	z->forced_retry_us = 0;
 }
 
@@ -187,7 +198,7 @@ on_notify(struct step *s)
 		return;
 	}
 	if (n->forced) {
-		raise_force(z, n);
+		raise_force(s, n);
 	} else {
 		raise_check(z, n);
 		z->notifier = n->primary;
@@ -202,6 +213,8 @@ on_operator(struct step *s, uint8_t bit)
 {
 	struct zone *z = s->z;
 
+	if (bit == ZONE_BIT_FORCE)
+		pend_force(s);
 	z->pending |= bit;
 	z->flags |= ZF_OPERATOR | ZF_FRESH | ZF_BLIND;
 	if (bit == ZONE_BIT_FORCE) {
@@ -229,9 +242,12 @@ on_marked(struct step *s, bool ok)
 
 /* hold after a restart as before it. */
 static void
-start_force(struct zone *z, const struct zone_start *st)
+start_force(struct step *s)
 {
-	z->pending |= ZONE_BIT_FORCE;
+	struct zone *z = s->z;
+	const struct zone_start *st = &s->arg->start;
+
+	pend_force(s);
 	if (st->notifier < z->policy->primary_count)
 		z->force_by = st->notifier;
 	if (st->authenticated)
@@ -255,7 +271,7 @@ on_start(struct step *s)
 		z->flags |= ZF_BLIND | ZF_FRESH; /* not at the refresh time (AN-24) */
 	}
 	if (st->pending == ZONE_PENDING_FORCE)
-		start_force(z, st);
+		start_force(s);
 	z->refresh_us = s->now.mono.us;
 	if (st->has_data) {
 		z->serial = st->serial;

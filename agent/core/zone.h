@@ -212,6 +212,8 @@ struct zone_commit {
 	bool forced;
 	bool operator;	   /* forced by command, maybe beside a NOTIFY; false after a restart */
 	uint16_t notifier; /* forced by the NOTIFY of this primary; or ZONE_NO_INDEX */
+	/* Forced: when the first trigger that it answers came, or this process started. */
+	struct zr_wall asked;
 	/* fsync it: nothing in the row would bring it back after a power cut, neither a pending
 	 * mark nor an overdue refresh, and NOTIFYs are answered for its serial from now on (N-09)
 	 */
@@ -331,7 +333,9 @@ struct zone {
 	uint32_t wanted;      /* highest one this round heard of: hints, SOA answers */
 	uint32_t rejected;
 	uint32_t attempt;
-	uint32_t failures;		     /* rounds failed in a row */
+	uint32_t failures; /* rounds failed in a row */
+	uint32_t force_s,
+	    round_s; /* oldest trigger of the pending force, of the round's: seconds */
 	uint16_t primary, address;	     /* being asked */
 	uint16_t notifier, notifier_address; /* of the pending check; ZONE_NO_INDEX = none */
 	uint16_t force_by, force_by_address; /* of the pending force; likewise */
@@ -352,8 +356,8 @@ struct zone {
 #define ZONE_BIT_CHECK 1
 #define ZONE_BIT_FORCE 2
 
-/* 24 octets of them are the rate of forced transfers and who asked for one. */
-_Static_assert(sizeof(struct zone) <= 264, "a million zones");
+/* 32 octets of them are the rate of forced transfers, and who asked for one when. */
+_Static_assert(sizeof(struct zone) <= 272, "a million zones");
 
 void zone_init(struct zone *z, int64_t id, const uint8_t *name, const struct zone_policy *p);
 /* *orders is overwritten.  arg may be NULL for events without one. */

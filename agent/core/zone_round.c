@@ -30,6 +30,8 @@ cover_force(struct zone *z)
 	if (z->force_by != ZONE_NO_INDEX)
 		z->round_by = z->force_by;
 	z->force_by = ZONE_NO_INDEX;
+	if ((z->serving & ZONE_BIT_FORCE) == 0)
+		z->round_s = z->force_s;
 	z->flags &= ~(ZF_AUTH | ZF_COMMAND);
 	z->serving |= ZONE_BIT_FORCE;
 	z->pending &= (uint8_t)~ZONE_BIT_FORCE;
@@ -80,6 +82,7 @@ uncover_force(struct zone *z)
 		z->flags |= ZF_AUTH;
 	if (zone_is(z, ZF_ROUND_COMMAND))
 		z->flags |= ZF_COMMAND;
+	z->force_s = z->round_s;
 }
 
 /* The round did not bring what it served: it is owed again, and its hints are no longer trusted. */

@@ -100,6 +100,8 @@ install(struct step *s, const struct zone_ready *r)
 	c->forced = zone_is(z, ZF_ROUND_FORCE);
 	c->operator= c->forced && zone_is(z, ZF_ROUND_COMMAND);
 	c->notifier = c->forced ? z->round_by : ZONE_NO_INDEX;
+	if (c->forced)
+		c->asked = zone_wall(z->round_s * ZR_US_PER_S, s->now);
 	c->durable = z->disk == ZONE_PENDING_NONE && z->refresh_us > s->now.mono.us;
 	c->old_serial = z->serial;
 	c->serial = r->serial;
