@@ -153,6 +153,33 @@ check_policies(struct load *l)
 	}
 }
 
+/* Its addresses come from elsewhere than the configuration. */
+static bool
+is_computed(const struct load *l, const struct config_downstream *d)
+{
+	for (const struct policy_entry *e = l->policies; e != NULL; e = e->next)
+		for (size_t i = 0; i < e->p.downstream_count; i++)
+			if (e->p.downstreams[i] == d &&
+			    e->p.notify_targets != CONFIG_TARGETS_EXPLICIT)
+				return true;
+	return false;
+}
+
+/* Whom a prefix stands for is not known, except where NS records name them. */
+static void
+check_addresses(struct load *l)
+{
+	for (size_t i = 0; i < l->c->downstream_count; i++) {
+		const struct config_downstream *d = &l->c->downstreams[i];
+		const struct node *n = l->downstream_node[i];
+
+		if (d->notify && node_get(n, "address") == NULL &&
+		    node_get(n, "transfer-from") != NULL && !is_computed(l, d))
+			load_key_error(l, n,
+			    "the downstream '%s' has no address: give one, or notify: no", d->name);
+	}
+}
+
 static bool
 is_used(const struct load *l, const struct config_downstream *d)
 {
@@ -193,5 +220,6 @@ check_notify(struct load *l, const struct node *server)
 {
 	check_server_lists(l, server);
 	check_policies(l);
+	check_addresses(l);
 	check_hooks(l);
 }

@@ -123,10 +123,12 @@ load_downstream(
 	schema_apply(&schema_downstream, n, d, l);
 	d->name = pool_str(l->arena, n->key);
 	if (d->address.n == 0 && !was_written(n, "address")) {
-		if (d->notify)
+		bool may_transfer = was_written(n, "transfer-from");
+
+		if (d->notify && !may_transfer) /* else it depends: check_notify.c */
 			load_key_error(l, n,
 			    "the downstream '%s' has no address: give one, or notify: no", d->name);
-		else if (!was_written(n, "transfer-from"))
+		else if (!may_transfer)
 			load_key_error(l, n,
 			    "the downstream '%s' has neither address nor transfer-from: nobody "
 			    "could transfer as it",
