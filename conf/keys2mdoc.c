@@ -66,8 +66,10 @@ type_text(const struct schema_key *k, char *out, size_t size)
 		return "path";
 	case VALUE_NAMES:
 		return "names";
+	case VALUE_KEY:
+		return "name";
 	case VALUE_NAME:
-		return k->key[0] == 'f' ? "path" : "name";
+		return k->key[0] == 'f' ? "path" : k->key[0] == 's' ? "base64" : "name";
 	case VALUE_MAP:
 		return "map";
 	case VALUE_MAPS:

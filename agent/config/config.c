@@ -125,9 +125,11 @@ fill(struct load *l, const struct node *root)
 	schema_apply(&schema_server, top.server, &c->server, l);
 	c->server.listen_default = node_get(top.server, "listen") == NULL;
 	schema_apply(&schema_log, top.log, &c->log, l);
+	keys_load(l, top.keys);
 	peers_load(l, top.primaries, top.downstreams);
 	policy_load(l, top.templates);
 	zones_load(l, top.zones, top.zone_lists);
+	keys_check(l, top.keys);
 	check_all(l, &top);
 }
 
@@ -155,6 +157,7 @@ load_init(struct load *l, const char *path, bool lists)
 	pool_init(l->arena);
 	pool_init(&l->nodes);
 	faults_init(&l->faults);
+	l->key_name = table_new();
 	l->primary_name = table_new();
 	l->downstream_name = table_new();
 	l->template_name = table_new();
@@ -179,6 +182,7 @@ load_end(struct load *l, struct config_report *r)
 	}
 	faults_clear(&l->faults);
 	pool_clear(&l->nodes);
+	table_free(l->key_name);
 	table_free(l->primary_name);
 	table_free(l->downstream_name);
 	table_free(l->template_name);
@@ -202,6 +206,7 @@ config_load_text(
 	struct load l;
 
 	load_init(&l, path, lists);
+	l.no_secrets = !lists;
 	load_text(&l, data, len);
 	return load_end(&l, r);
 }
@@ -210,17 +215,22 @@ struct config *
 config_load(const char *path, struct config_report *r)
 {
 	char *data = NULL;
+	struct stat st;
 	struct load l;
 	size_t len = 0;
 	int err;
 
 	load_init(&l, path, true);
+	l.no_secrets = r->no_secrets;
+	l.open_to_all = stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IRWXO) != 0;
 	err = load_slurp(path, false, NODE_FILE_MAX, &data, &len);
 	if (err != 0)
 		fault_error(
 		    &l.faults, (struct place){l.file, 0, 0}, "cannot be read: %s", strerror(err));
 	else
 		load_text(&l, data, len);
+	if (l.secrets)
+		explicit_bzero(data, len);
 	free(data);
 	return load_end(&l, r);
 }
@@ -230,11 +240,28 @@ config_free(struct config *c)
 {
 	if (c == NULL)
 		return;
+	for (size_t i = 0; i < c->key_count; i++)
+		keyref_drop(c->keys[i].ref);
 	if (c->mem != NULL)
 		pool_clear(&c->mem->arena);
 	free(c->mem);
 	free(c->zones);
 	free(c);
+}
+
+const struct config_key *
+config_notify_key(const struct config_primary *p)
+{
+	return p->notify_key != NULL ? p->notify_key : p->key;
+}
+
+const struct config_key *
+config_key_find(const struct config *c, const uint8_t *name)
+{
+	for (size_t i = 0; i < c->key_count; i++)
+		if (name_equal(c->keys[i].ref->key.name, name))
+			return &c->keys[i];
+	return NULL;
 }
 
 const struct config_zone *

@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "wire/keyref.h"
 
 #define CONFIG_NAME_MAX 63 /* octets of the name of a primary, downstream or template */
 
@@ -33,6 +34,14 @@ struct config_argv {
 	size_t n; /* 0: none */
 };
 
+/* A TSIG key.  What goes on after a reload holds `ref`. */
+struct config_key {
+	char *name;	   /* as zones are shown: lower case, no final dot */
+	char *secret_file; /* NULL: the secret stands in the configuration itself */
+	uint32_t min_mac;  /* octets of the shortest MAC that is taken; 0: a whole one */
+	struct keyref *ref;
+};
+
 /* In the order of enum primary_forced and enum zone_lower. */
 enum config_forced {
 	CONFIG_FORCED_AUTO,
@@ -47,6 +56,9 @@ struct config_primary {
 	struct config_addrs address;	    /* tried in order */
 	struct zr_addr source4, source6;    /* family 0: let the kernel choose */
 	struct config_prefixes notify_from; /* besides the addresses */
+	const struct config_key *key;	    /* signs our queries to it; NULL: none */
+	const struct config_key
+	    *notify_key;		    /* all its NOTIFYs must be signed with it; NULL: none */
 	uint32_t max_transfers;		    /* concurrent transfers from it */
 	uint32_t soa_rate;		    /* SOA queries per second to it */
 	bool ixfr;			    /* no: only AXFR is asked for */
@@ -71,6 +83,8 @@ struct config_downstream {
 	char *name;
 	struct config_addrs address;	      /* NOTIFY goes to each */
 	struct config_prefixes transfer_from; /* who may transfer; default: the addresses */
+	const struct config_key *key;	      /* demanded on its queries; NULL: none */
+	const struct config_key *notify_key;  /* signs NOTIFYs to it; NULL: none */
 	bool notify;
 	bool notify_hint; /* SOA in the answer section (N-07) */
 	enum config_transport notify_transport;
@@ -160,6 +174,8 @@ struct config_log {
 struct config {
 	struct config_server server;
 	struct config_log log;
+	struct config_key *keys;
+	size_t key_count;
 	struct config_primary *primaries;
 	size_t primary_count;
 	struct config_downstream *downstreams;
@@ -177,15 +193,25 @@ struct config {
 struct config_report {
 	void (*line)(void *arg, bool error, const char *text);
 	void *arg;
+	bool no_secrets;	   /* the files with the secrets of keys are not opened */
 	unsigned errors, warnings; /* counted by config_load() */
 };
 
 /* NULL when there was at least one error; all of them have been reported. */
 struct config *config_load(const char *path, struct config_report *r);
 void config_free(struct config *c);
-/* Prints the effective configuration, defaults included, in a form config_load() accepts (-nv). */
+/*
+ * Prints the effective configuration, defaults included, in a form config_load() accepts (-nv);
+ * but in place of a secret it says so, and that is refused.
+ */
 void config_print(const struct config *c, struct buf *out);
 
+/* The key of a primary's NOTIFYs, demanded or not; NULL: it has none. */
+const struct config_key *config_notify_key(const struct config_primary *p);
+/* By lower-case wire name; few, one after the other. */
+const struct config_key *config_key_find(const struct config *c, const uint8_t *name);
+/* Also for two that are not there. */
+bool config_key_equal(const struct config_key *a, const struct config_key *b);
 /* By lower-case wire name; binary search. */
 const struct config_zone *config_zone_find(const struct config *c, const uint8_t *name);
 /* Same primaries, downstreams and numbers, by value: nothing changed for the zone. */

@@ -37,6 +37,14 @@ same_argv(const struct config_argv *a, const struct config_argv *b)
 	return true;
 }
 
+bool
+config_key_equal(const struct config_key *a, const struct config_key *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return tsig_key_equal(&a->ref->key, &b->ref->key);
+}
+
 /* Family 0 has no octets to compare. */
 static bool
 same_source(const struct zr_addr *a, const struct zr_addr *b)
@@ -50,6 +58,7 @@ config_primary_equal(const struct config_primary *a, const struct config_primary
 	return strcmp(a->name, b->name) == 0 && same_addrs(&a->address, &b->address) &&
 	       same_source(&a->source4, &b->source4) && same_source(&a->source6, &b->source6) &&
 	       same_prefixes(&a->notify_from, &b->notify_from) &&
+	       config_key_equal(a->key, b->key) && config_key_equal(a->notify_key, b->notify_key) &&
 	       a->max_transfers == b->max_transfers && a->soa_rate == b->soa_rate &&
 	       a->ixfr == b->ixfr && a->ixfr_strict == b->ixfr_strict && a->edns == b->edns &&
 	       a->soa_tcp == b->soa_tcp && a->forced == b->forced &&
@@ -61,8 +70,10 @@ bool
 config_downstream_equal(const struct config_downstream *a, const struct config_downstream *b)
 {
 	return strcmp(a->name, b->name) == 0 && same_addrs(&a->address, &b->address) &&
-	       same_prefixes(&a->transfer_from, &b->transfer_from) && a->notify == b->notify &&
-	       a->notify_hint == b->notify_hint && a->notify_transport == b->notify_transport &&
+	       same_prefixes(&a->transfer_from, &b->transfer_from) &&
+	       config_key_equal(a->key, b->key) && config_key_equal(a->notify_key, b->notify_key) &&
+	       a->notify == b->notify && a->notify_hint == b->notify_hint &&
+	       a->notify_transport == b->notify_transport &&
 	       same_source(&a->source4, &b->source4) && same_source(&a->source6, &b->source6) &&
 	       a->server == b->server && same_argv(&a->on_forced, &b->on_forced) &&
 	       same_argv(&a->on_change, &b->on_change) &&

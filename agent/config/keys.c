@@ -46,6 +46,10 @@ _Static_assert(NEXT_TO(config_policy, retry_min_us, retry_max_us), "neighbours")
 static const struct schema_key file_keys[] = {
     {"server", VALUE_MAP, AT(server), .doc = "What concerns the daemon as a whole."},
     {"log", VALUE_MAP, AT(log), .doc = "What is logged, and where to."},
+    {"keys", VALUE_MAP, AT(keys),
+	.doc = "TSIG keys: a map of domain names, each with a map of the keys of a key. Both "
+	       "sides know a key by its name; a final dot may be left out, case does not "
+	       "matter."},
     {"primaries", VALUE_MAP, AT(primaries),
 	.doc =
 	    "The servers that zones are transferred from: a map of names, each with a map of the "
@@ -169,6 +173,24 @@ static const struct schema_key log_keys[] = {
 };
 #undef AT
 
+#define AT(member) .at = offsetof(struct key_draft, member)
+static const struct schema_key tsig_keys[] = {
+    {"algorithm", VALUE_NAME, AT(algorithm), .def_doc = "hmac-sha256",
+	.doc = "hmac-sha256, hmac-sha384, hmac-sha512, hmac-sha224, or hmac-sha1 for a peer that "
+	       "knows no other. hmac-md5 is not supported (RFC 8945 section 6)."},
+    {"secret-file", VALUE_PATH, AT(k.secret_file),
+	.doc = "A file with the secret in base64 and nothing else, which others than its owner and "
+	       "group must not be able to read. A relative path counts from the folder of the "
+	       "configuration file. Either this or secret is needed."},
+    {"secret", VALUE_NAME, AT(secret),
+	.doc = "The secret in base64: then the configuration file must not be readable by others. "
+	       "zonerelayd -nv writes (hidden) in its place."},
+    {"min-mac", VALUE_COUNT, AT(k.min_mac), .def = "0", .min = 0, .max = 64,
+	.doc = "Octets of the shortest signature that is taken from the peer. 0: a whole one, as "
+	       "everybody sends. Less than half of a whole one or than 10 octets is never taken."},
+};
+#undef AT
+
 #define AT(member) .at = offsetof(struct config_primary, member)
 static const struct schema_key primary_keys[] = {
     {"address", VALUE_ADDRS, AT(address),
@@ -179,6 +201,13 @@ static const struct schema_key primary_keys[] = {
 	       "Without it the system chooses."},
     {"notify-from", VALUE_PREFIXES, AT(notify_from),
 	.doc = "Further sources which may send NOTIFY on its behalf: addresses and prefixes."},
+    {"key", VALUE_KEY, AT(key), .def = "none",
+	.doc = "The name of the key that SOA queries and transfers from it are signed with; what "
+	       "comes back unsigned or with another signature is not used. Its NOTIFYs may be "
+	       "signed with it, too, and NOTIFY(AXFR) must be (forced). The word none is no key."},
+    {"notify-key", VALUE_KEY, AT(notify_key), .def = "none",
+	.doc = "The name of the key that each NOTIFY from it must be signed with, also where the "
+	       "address is right; without one, NOTIFY(SOA) is taken by address."},
     {"max-transfers", VALUE_COUNT, AT(max_transfers), .def = "8", .min = 1, .max = 10000,
 	.doc = "Transfers from it at the same time."},
     {"soa-rate", VALUE_COUNT, AT(soa_rate), .def = "500", .min = 1, .max = 1000000,
@@ -201,8 +230,9 @@ static const struct schema_key primary_keys[] = {
     {"forced", VALUE_CHOICE, AT(forced), .def = "auto", .choice = forced_words,
 	.doc = "Whose NOTIFY(AXFR) on its behalf makes zones be fetched anew, whatever their "
 	       "serial. address: one from its addresses or from notify-from. key: one that is "
-	       "signed. auto: a signed one when it has a key, else by address. off: nobody's; it "
-	       "is answered with REFUSED. A primary cannot have a key yet."},
+	       "signed with its notify-key, or with its key when it has no notify-key. auto: a "
+	       "signed one when it has a key, else by address. off: nobody's; it is answered with "
+	       "REFUSED."},
     {"max-forced", VALUE_COUNT, AT(max_forced), .def = "4", .min = 1, .max = 10000,
 	.doc = "Forced transfers from it at the same time. They count among its max-transfers as "
 	       "well; with half of them, ordinary changes still come through."},
@@ -223,6 +253,13 @@ static const struct schema_key downstream_keys[] = {
 	    "when none is written. Needed, unless notify is no."},
     {"transfer-from", VALUE_PREFIXES, AT(transfer_from), .def_doc = "its addresses",
 	.doc = "Who may transfer as this downstream: addresses and prefixes."},
+    {"key", VALUE_KEY, AT(key), .def = "none",
+	.doc = "The name of the key that its SOA, IXFR and AXFR queries must be signed with, also "
+	       "where the address is right; NOTIFY to it is signed with it. Downstreams at the "
+	       "same address are told apart by their keys."},
+    {"notify-key", VALUE_KEY, AT(notify_key), .def = "none", .def_doc = "its key",
+	.doc = "The name of the key that NOTIFY to it is signed with, if that is another one. "
+	       "none: NOTIFY is not signed."},
     {"notify", VALUE_BOOL, AT(notify), .def = "yes",
 	.doc = "no: it may transfer and is not notified; transfer-from then says who it is."},
     {"notify-hint", VALUE_BOOL, AT(notify_hint), .def = "yes",
@@ -355,6 +392,7 @@ const struct schema schema_file = {"", "the file",
     .doc = "The file is a map with these keys, all of them optional.", TABLE(file_keys)};
 const struct schema schema_server = {"server", "'server'", TABLE(server_keys)};
 const struct schema schema_log = {"log", "'log'", TABLE(log_keys)};
+const struct schema schema_key = {"keys", "a key", TABLE(tsig_keys)};
 const struct schema schema_primary = {"primaries", "a primary", TABLE(primary_keys)};
 const struct schema schema_downstream = {"downstreams", "a downstream", TABLE(downstream_keys)};
 const struct schema schema_template = {"templates", "a template", TABLE(template_keys)};
@@ -363,5 +401,5 @@ const struct schema schema_zone = {"zones", "a zone",
     .base = &schema_template};
 const struct schema schema_zone_list = {"zone-lists", "a zone list", TABLE(zone_list_keys)};
 
-const struct schema *const schema_all[] = {&schema_file, &schema_server, &schema_log,
+const struct schema *const schema_all[] = {&schema_file, &schema_server, &schema_log, &schema_key,
     &schema_primary, &schema_downstream, &schema_template, &schema_zone, &schema_zone_list, NULL};

@@ -48,8 +48,12 @@ struct load {
 	const char *dir;    /* its folder, absolute: for paths kept in the snapshot */
 	const char *folder; /* the same as it was given, with "/", or "": for messages */
 	bool lists;	    /* read zone lists */
+	bool no_secrets;    /* do not open files with secrets */
+	bool open_to_all;   /* others may read the file itself */
+	bool secrets;	    /* the file has some: wipe what was read */
 	const struct node **primary_node;    /* by index */
 	const struct node **downstream_node; /* by index */
+	struct table *key_name;		     /* lower-case wire name -> struct config_key */
 	struct table *primary_name;	     /* name -> struct config_primary */
 	struct table *downstream_name;
 	struct table *template_name;			/* name -> struct config_template */
@@ -78,6 +82,10 @@ struct place load_at_key(const struct load *l, const struct node *n);
  * room for map->count.
  */
 size_t load_named(struct load *l, const struct node *map, const char *what, const struct node **v);
+
+/* keys_load.c: TSIG keys; and, with the peers there, whose they are. */
+void keys_load(struct load *l, const struct node *keys);
+void keys_check(struct load *l, const struct node *keys);
 
 /* peers.c: primaries and downstreams with their own checks. */
 void peers_load(struct load *l, const struct node *primaries, const struct node *downstreams);

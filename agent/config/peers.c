@@ -76,13 +76,12 @@ was_written(const struct node *peer, const char *key)
 	return n != NULL && !(n->kind == NODE_LIST && n->count == 0);
 }
 
-/* Primaries cannot have keys yet. */
 static void
 check_forced(struct load *l, const struct node *n, const struct config_primary *p)
 {
 	const struct node *forced = node_get(n, "forced");
 
-	if (forced != NULL && p->forced == CONFIG_FORCED_KEY)
+	if (forced != NULL && p->forced == CONFIG_FORCED_KEY && config_notify_key(p) == NULL)
 		load_warning(l, forced,
 		    "forced: the primary '%s' has no key: every NOTIFY(AXFR) from it will be "
 		    "refused",
@@ -136,6 +135,8 @@ load_downstream(
 	}
 	if (node_get(n, "transfer-from") == NULL)
 		transfer_from_addresses(l, d);
+	if (node_get(n, "notify-key") == NULL)
+		d->notify_key = d->key;
 	if (node_get(n, "on-forced") == NULL) /* [] is an answer, too */
 		argv_of_server(l, d->server, &d->on_forced);
 	claim(l, owners, "downstream", d->name, &d->address, node_get(n, "address"));

@@ -134,6 +134,14 @@ put_duration(struct buf *out, int64_t us)
 }
 
 static void
+put_key_name(struct buf *out, const struct config_key *k)
+{
+	bool word = k != NULL && strcmp(k->name, "none") == 0;
+
+	put_text(out, k == NULL ? "none" : word ? "none." : k->name);
+}
+
+static void
 put_value(struct buf *out, const struct schema_key *k, const void *at)
 {
 	const int64_t *time = at;
@@ -177,6 +185,9 @@ put_value(struct buf *out, const struct schema_key *k, const void *at)
 		break;
 	case VALUE_PATH:
 		put_text(out, *(char *const *)at);
+		break;
+	case VALUE_KEY:
+		put_key_name(out, *(const struct config_key *const *)at);
 		break;
 	default:
 		assert(!"a node is no value");
@@ -227,6 +238,25 @@ put_head(struct buf *out, const char *section, const char *name)
 	buf_bytes(out, key.data, key.len);
 	buf_str(out, key.len > SHORT_KEY_MAX ? "\n  :" : ":");
 	buf_clear(&key);
+}
+
+/* What a secret is nobody learns here. */
+static void
+put_tsig_keys(struct buf *out, const struct config *c)
+{
+	for (size_t i = 0; i < c->key_count; i++) {
+		const struct config_key *k = &c->keys[i];
+
+		put_head(out, i == 0 ? "keys" : NULL, k->name);
+		buf_fmt(out, "\n    algorithm: %s\n", tsig_alg_name(k->ref->key.alg));
+		if (k->secret_file != NULL) {
+			buf_str(out, "    secret-file: ");
+			put_text(out, k->secret_file);
+		} else {
+			buf_str(out, "    secret: \"(hidden)\"");
+		}
+		buf_fmt(out, "\n    min-mac: %" PRIu32 "\n", k->min_mac);
+	}
 }
 
 static void
@@ -294,6 +324,7 @@ config_print(const struct config *c, struct buf *out)
 	put_keys(out, &schema_server, &c->server, "  ");
 	buf_str(out, "log:\n");
 	put_keys(out, &schema_log, &c->log, "  ");
+	put_tsig_keys(out, c);
 	put_peers(out, c);
 	for (size_t i = 0; i < m->template_count; i++) {
 		put_head(out, i == 0 ? "templates" : NULL, m->templates[i].name);

@@ -26,6 +26,7 @@ enum value_type {
 	VALUE_PREFIXES, /* struct config_prefixes */
 	VALUE_ARGV,	/* struct config_argv: a list of strings; one string is none */
 	VALUE_PATH,	/* char *, absolute: relative to the folder of the file */
+	VALUE_KEY,	/* const struct config_key *; "none" is NULL */
 	VALUE_NAMES,	/* const struct node *: a list of names, looked up later */
 	VALUE_NAME,	/* const struct node *: one name */
 	VALUE_MAP,	/* const struct node *: a map with a table of its own, or of named maps */
@@ -55,7 +56,8 @@ struct schema {
 
 /* What the file holds at its top. */
 struct schema_file {
-	const struct node *server, *log, *primaries, *downstreams, *templates, *zones, *zone_lists;
+	const struct node *server, *log, *keys, *primaries, *downstreams, *templates, *zones,
+	    *zone_lists;
 };
 
 /* A policy being put together; the names are resolved by policy.c. */
@@ -65,6 +67,11 @@ struct policy_draft {
 	const struct node *template; /* zones only */
 };
 
+struct key_draft {
+	struct config_key k;
+	const struct node *algorithm, *secret;
+};
+
 struct zone_list_draft {
 	const struct node *file, *template;
 };
@@ -72,6 +79,7 @@ struct zone_list_draft {
 extern const struct schema schema_file;	      /* struct schema_file */
 extern const struct schema schema_server;     /* struct config_server */
 extern const struct schema schema_log;	      /* struct config_log */
+extern const struct schema schema_key;	      /* struct key_draft */
 extern const struct schema schema_primary;    /* struct config_primary */
 extern const struct schema schema_downstream; /* struct config_downstream */
 extern const struct schema schema_template;   /* struct policy_draft */
@@ -97,6 +105,9 @@ void argv_of_server(struct load *l, enum config_server_kind kind, struct config_
 
 /* value.c: one value of a key to where it belongs; false after a fault. */
 bool value_read(struct load *l, const struct schema_key *k, const struct node *n, void *at);
+/* keys_load.c: the key with that name, or none; false after a fault. */
+bool key_read(struct load *l, const struct schema_key *k, const struct node *n,
+    const struct config_key **out);
 /* The scalar's text; NULL after a fault. */
 const char *value_scalar(struct load *l, const struct schema_key *k, const struct node *n);
 /* Whether a scalar may be a path; what is written for people stays on one line. */

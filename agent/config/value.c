@@ -424,6 +424,8 @@ value_read(struct load *l, const struct schema_key *k, const struct node *n, voi
 		return argv_read(l, k, n, at);
 	case VALUE_PATH:
 		return read_path(l, k, n, at);
+	case VALUE_KEY:
+		return key_read(l, k, n, at);
 	case VALUE_NAMES:
 	case VALUE_NAME:
 	case VALUE_MAP:

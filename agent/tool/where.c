@@ -141,7 +141,7 @@ where_find(struct tool *t)
 	/* Whoever reloads wants to mend the file; others only want it out of the way. */
 	bool reload = t->args.command->run == cmd_reload;
 	struct problems p = {.max = reload ? UINT_MAX : 5};
-	struct config_report report = {.line = on_problem, .arg = &p};
+	struct config_report report = {.line = on_problem, .arg = &p, .no_secrets = true};
 	const char *path = t->args.config != NULL ? t->args.config : WHERE_CONFIG;
 
 	t->database = t->args.database;

@@ -430,7 +430,11 @@ static const struct variant variants[] = {
     {"p", "address: 192.0.2.1, max-forced: 5"},
     {"p", "address: 192.0.2.1, forced-rate: 61"},
     {"p", "address: 192.0.2.1, forced-burst: 11"},
+    {"p", "address: 192.0.2.1, key: k"},
+    {"p", "address: 192.0.2.1, notify-key: k"},
     {"d", "address: 192.0.2.9"},
+    {"d", "address: 192.0.2.2, key: k"},
+    {"d", "address: 192.0.2.2, notify-key: k"},
     {"d", "address: 192.0.2.2, transfer-from: 192.0.2.0/24"},
     {"d", "address: 192.0.2.2, transfer-from: []"},
     {"d", "address: 192.0.2.2, notify: no"},
@@ -478,6 +482,7 @@ variant(const struct variant *v)
 	char what = v != NULL ? v->section[0] : ' ';
 
 	snprintf(yaml, sizeof(yaml),
+	    "keys: {k: {secret: c2VjcmV0}}\n"
 	    "primaries:\n"
 	    "  a: {%s}\n"
 	    "  b: {address: 192.0.2.6}\n"
