@@ -264,6 +264,7 @@ open_tables(struct agent *a)
 	heap_init(&a->forced_timers);
 	a->asking_end = &a->asking;
 	sched_init(&a->sched, none);
+	a->replay = replay_new();
 	a->notifyin = notifyin_new(&nc, &nz);
 	a->query_limit = limiter_new(slow, QUERY_SOURCES);
 	a->stranger_log = (struct log_limit){.interval_us = ZR_US_PER_S, .burst = STRANGER_BURST};
@@ -543,6 +544,7 @@ agent_free(struct agent *a)
 	acl_free(a->primary_acl);
 	acl_free(a->downstream_acl);
 	notifyin_free(a->notifyin);
+	replay_free(a->replay);
 	limiter_free(a->query_limit);
 	sched_clear(&a->sched);
 	free_loop(a);

@@ -22,6 +22,7 @@
 #include "core/notifyin.h"
 #include "core/notifyout.h"
 #include "core/primary.h"
+#include "core/replay.h"
 #include "core/sched.h"
 #include "core/targets.h"
 #include "core/zone.h"
@@ -31,11 +32,13 @@
 #include "net/udpq.h"
 #include "store/reader.h"
 #include "store/store.h"
+#include "wire/keyref.h"
 
 struct entry;
 struct forced_zone;
 struct hooks;
 struct hook_job;
+struct owed_sign;
 struct probe;
 struct targets;
 struct zone_targets;
@@ -48,6 +51,14 @@ struct replyto {
 	struct udp_local local;
 	unsigned worker; /* TCP */
 	uint64_t client;
+	/*
+	 * The request was signed, and its signature is right: so is the answer (TS-14).  The
+	 * configuration's; who keeps a copy of this beyond the turn holds it.
+	 */
+	struct keyref *key;
+	struct tsig_txn txn; /* with its MAC */
+	uint64_t signed_at;
+	bool seen; /* a NOTIFY that was acted upon before (TS-09) */
 };
 
 /* An answer to a NOTIFY, or to a command, that waits until the mark is on disk. */
@@ -59,7 +70,7 @@ struct waiter {
 	struct replyto to;
 	struct zr_addr from;
 	size_t len;
-	uint8_t bytes[]; /* the NOERROR answer */
+	uint8_t bytes[]; /* the NOERROR answer, not signed yet; `to` holds the key */
 };
 
 /* A version that a stream still reads. */
@@ -90,7 +101,8 @@ struct owed {
 	int64_t row;		/* in the outbox */
 	const char *downstream; /* interned name */
 	struct zr_addr target, source;
-	bool hint, late; /* late: owed from before a start */
+	bool hint, late;	/* late: owed from before a start */
+	struct owed_sign *sign; /* owed_sign.c; NULL: not signed */
 	struct udpq_query *query;
 	struct owed *asking, **asking_link; /* while there is one: others that wait */
 	uint64_t job;			    /* over TCP */
@@ -171,7 +183,7 @@ struct job_rec {
 
 struct agent_stats {
 	uint64_t notify_in, notify_refused, notify_out, checks, transfers, transfers_failed,
-	    commits, streams, streams_failed, queries;
+	    commits, streams, streams_failed, queries, tsig_ok, tsig_failed;
 };
 
 struct agent {
@@ -203,6 +215,7 @@ struct agent {
 	unsigned lingering;			  /* removed zones not gone yet */
 	struct acl *primary_acl, *downstream_acl; /* id: index into cfg->primaries, downstreams */
 	struct notifyin *notifyin;
+	struct replay *replay;
 	struct limiter *query_limit; /* strangers' queries */
 	struct notifyout_rate notify_rate, late_rate;
 	struct table *zones;   /* by lower-case name */
@@ -336,10 +349,19 @@ void answer_udp(struct listener *l, const uint8_t *data, size_t len, const struc
     const struct udp_local *local);
 void answer_tcp(struct agent *a, struct bytes_mail *m);
 void answer_send(struct agent *a, const struct replyto *to, const uint8_t *p, size_t len);
+/* The same, signed when the request was.  It may change *b. */
+void answer_buf(struct agent *a, const struct replyto *to, struct buf *b);
 void answer_marked(struct entry *en, uint16_t seq, bool ok);
 void answer_command(struct entry *en, uint16_t seq, struct ctl_reply *r); /* waits as well */
 void answer_drop_waiters(struct entry *en);
 bool agent_own_address(const struct agent *a, const struct zr_addr *addr);
+
+/* ---- verify.c: signed requests ---- */
+
+/* False: it has been answered, or dropped.  Else to->key tells whether it was signed. */
+bool verify_request(struct agent *a, struct replyto *to, const struct msg *m, int parsed);
+/* A NOTIFY was acted upon, or that came to nothing. */
+void verify_acted(struct agent *a, const struct replyto *to, bool acted);
 
 void clients_accept(void *arg, int fd, const struct zr_addr *peer, const struct zr_addr *local);
 void clients_gone(struct agent *a, const struct accept_mail *m);
@@ -383,6 +405,20 @@ void outbox_fetched(struct entry *en, const char *downstream, const struct zr_ad
     uint32_t serial, int64_t version, uint64_t event);
 void outbox_drop(struct entry *en);
 void outbox_reconfigure(struct entry *en);
+
+/* ---- owed_sign.c: signatures of NOTIFYs out; without a key everything is trusted ---- */
+
+enum owed_trust {
+	OWED_TRUSTED,
+	OWED_REJECTED, /* authentic, and says that it does not take ours: BADTIME */
+	OWED_FORGED    /* nobody knows whose it is: drop it, and wait on (TS-23, TS-24) */
+};
+void owed_sign_set(struct owed *o, const struct config_key *key); /* NULL frees */
+void owed_sign_begin(struct owed *o);				  /* a burst */
+int owed_sign_query(struct owed *o, struct buf *b);
+enum owed_trust owed_sign_verify(struct owed *o, const struct msg *m);
+/* What was wrong with an answer to this burst; NULL: nothing. */
+const char *owed_sign_why(const struct owed *o);
 
 /* ---- forced.c: the last forced transfer and what became of it ---- */
 

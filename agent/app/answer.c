@@ -121,6 +121,7 @@ wait_for_disk(
 	w->seq = seq;
 	w->memory = memory;
 	w->to = *to;
+	keyref_hold(w->to.key);
 	w->len = b->len;
 	memcpy(w->bytes, b->data, b->len);
 	add_waiter(en, w);
@@ -152,6 +153,14 @@ take_waiter(struct entry *en, uint16_t seq)
 }
 
 static void
+waiter_free(struct waiter *w)
+{
+	if (w->reply == NULL)
+		keyref_drop(w->to.key);
+	free(w);
+}
+
+static void
 take_notify(struct agent *a, const struct replyto *to, const struct msg *m,
     const struct notifyin_verdict *v)
 {
@@ -169,11 +178,12 @@ take_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 	}
 	make_notify_reply(&b, m, v);
 	/* The answer is queued first: the step may free nothing, but it may mark at once. */
+	verify_acted(a, to, true);
 	route_event(en, ZONE_EV_NOTIFY, &arg, &os);
 	if (os.answer == ZONE_ANSWER_MARKED && !b.bad)
 		wait_for_disk(en, os.answer_seq, v->memory, to, &b);
 	else
-		answer_send(a, to, b.data, b.bad ? 0 : b.len);
+		answer_buf(a, to, &b);
 	if (os.answer != ZONE_ANSWER_MARKED)
 		notifyin_answered(a->notifyin, v->memory, v->rcode);
 	buf_clear(&b);
@@ -182,7 +192,12 @@ take_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 static void
 notify(struct agent *a, const struct replyto *to, const struct msg *m, int parsed)
 {
-	struct notifyin_source src = {.from = to->from, .tcp = to->tcp};
+	struct notifyin_source src = {
+	    .from = to->from,
+	    .tcp = to->tcp,
+	    .key = to->key != NULL ? to->key->key.name : NULL,
+	    .seen = to->seen,
+	};
 	struct notifyin_verdict v;
 	struct buf b = BUF_INIT;
 
@@ -201,7 +216,7 @@ notify(struct agent *a, const struct replyto *to, const struct msg *m, int parse
 	a->stats.notify_refused++;
 	if (!v.drop)
 		make_notify_reply(&b, m, &v);
-	answer_send(a, to, b.data, b.bad ? 0 : b.len);
+	answer_buf(a, to, &b);
 	buf_clear(&b);
 }
 
@@ -212,18 +227,24 @@ answer_marked(struct entry *en, uint16_t seq, bool ok)
 	struct waiter *w;
 
 	while ((w = take_waiter(en, seq)) != NULL) {
+		struct buf b = BUF_INIT;
+
 		if (w->reply != NULL) {
 			live_marked(w->reply, ok);
-			free(w);
+			waiter_free(w);
 			continue;
 		}
 		if (!ok && w->len >= MSG_HEADER) { /* SERVFAIL instead, and not AA */
 			w->bytes[2] &= (uint8_t) ~(FLAG_AA >> 8);
 			w->bytes[3] = (uint8_t)((w->bytes[3] & 0xf0) | RCODE_SERVFAIL);
 		}
-		answer_send(a, &w->to, w->bytes, w->len);
+		if (!ok)
+			verify_acted(a, &w->to, false);
+		buf_bytes(&b, w->bytes, w->len);
+		answer_buf(a, &w->to, &b);
+		buf_clear(&b);
 		notifyin_answered(a->notifyin, w->memory, ok ? RCODE_NOERROR : RCODE_SERVFAIL);
-		free(w);
+		waiter_free(w);
 	}
 }
 
@@ -238,19 +259,21 @@ answer_drop_waiters(struct entry *en)
 			live_marked(w->reply, false);
 		else if (w->to.tcp)
 			answer_send(en->agent, &w->to, NULL, 0);
-		free(w);
+		waiter_free(w);
 	}
 }
 
 /* ---- dispatch ---- */
 
 static void
-dispatch(struct agent *a, const struct replyto *to, const uint8_t *data, size_t len)
+dispatch(struct agent *a, struct replyto *to, const uint8_t *data, size_t len)
 {
 	struct zr_err e;
 	struct msg m;
 	int parsed = msg_parse(&m, data, len, MSG_FULL, &e);
 
+	if (!verify_request(a, to, &m, parsed))
+		return;
 	if (m.len != 0 && m.opcode == OPCODE_NOTIFY)
 		notify(a, to, &m, parsed);
 	else

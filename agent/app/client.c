@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/sign.h"
 #include "app/worker_p.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -172,6 +173,7 @@ stream_open(struct outstream *s, struct zr_err *e)
 	    .keepalive = m->keepalive,
 	    .expire = m->expire,
 	    .expire_s = m->expire_s,
+	    .reserve = m->key != NULL ? tsig_size(&m->key->key) : 0,
 	    .arg = s,
 	};
 
@@ -192,14 +194,24 @@ stream_open(struct outstream *s, struct zr_err *e)
 	return 0;
 }
 
-static void
-send_servfail(struct client *c, const struct msg *req)
+/* TS-16: each message. */
+static int
+sign(struct outstream *s, struct buf *b, struct zr_err *e)
 {
+	if (s->m->key == NULL)
+		return 0;
+	return tsig_sign_answer(&s->m->txn, b, sign_time(clock_now().wall), e);
+}
+
+static void
+send_servfail(struct client *c, struct outstream *s)
+{
+	const struct msg *req = &s->req;
 	struct reply r = {.rcode = RCODE_SERVFAIL, .ede = -1, .keepalive = -1};
 	struct buf b = BUF_INIT;
 
 	query_reply(&b, req, &r);
-	if (!b.bad)
+	if (sign(s, &b, NULL) == 0 && !b.bad)
 		conn_send(c->conn, b.data, b.len, NULL, 0);
 	buf_clear(&b);
 }
@@ -212,6 +224,8 @@ stream_turn(struct client *c, struct buf *b)
 	struct zr_err e = {0};
 	int rc = xfrstream_next(&s->x, b, &e);
 
+	if (rc > 0 && sign(s, b, &e) != 0)
+		rc = -1;
 	if (rc > 0 && !conn_send(c->conn, b->data, b->len, NULL, 0))
 		rc = zr_fail(&e, ZR_IO, "the connection takes nothing more");
 	if (rc < 0) {
@@ -264,7 +278,7 @@ client_stream(struct worker *w, struct stream_mail *m)
 	}
 	c->asked--;
 	if (stream_open(s, &e) != 0) {
-		send_servfail(c, &s->req);
+		send_servfail(c, s);
 		stream_end(s, &e);
 		conn_resume(c->conn);
 		conn_unhold(c->conn);

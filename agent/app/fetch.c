@@ -293,6 +293,7 @@ fetch_start(struct entry *en, const struct zone_order *o)
 	source = source_for(&m->dest, &pc->source4, &pc->source6);
 	if (source != NULL)
 		m->source = *source;
+	m->key = pc->key != NULL ? keyref_hold(pc->key->ref) : NULL;
 	m->edns = primary_use_edns(p, o->fetch.address, a->now.mono);
 	m->connect_timeout_us = a->cfg->server.connect_timeout_us;
 	m->idle_timeout_us = a->cfg->server.transfer_idle_us;

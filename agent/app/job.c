@@ -51,6 +51,7 @@ drop_answer(struct job *j)
 {
 	xfrin_free(j->x);
 	j->x = NULL;
+	tsig_stream_clear(&j->tsig);
 }
 
 static void
@@ -313,12 +314,24 @@ static void
 take_transfer(struct job *j, const uint8_t *p, size_t len)
 {
 	struct zr_err e = {0};
+	enum xfrin_step step;
 	struct msg m;
+
 	if (msg_parse(&m, p, len, MSG_FULL, &e) != 0) {
 		act(j, xfrin_broken(j->x, &e), &e);
 		return;
 	}
-	act(j, xfrin_feed(j->x, &m, &e), &e);
+	if (job_verify(j, &m, &e) != 0) { /* TS-19 */
+		fail(j, &e);
+		return;
+	}
+	step = xfrin_feed(j->x, &m, &e);
+	if ((step == XFRIN_DONE || step == XFRIN_CURRENT) && job_verify_end(j, &e) != 0) {
+		j->untrusted = true;
+		fail(j, &e);
+		return;
+	}
+	act(j, step, &e);
 }
 
 static void
@@ -435,7 +448,8 @@ on_ready(void *arg)
 		j->x = xfrin_new(&q, &job_xfrin_ops, j);
 	}
 	make_query(j, &b);
-	sent = !b.bad && conn_send(pconn_conn(j->pc), b.data, b.len, NULL, 0);
+	sent = job_sign(j, &b, NULL) == 0 && !b.bad &&
+	       conn_send(pconn_conn(j->pc), b.data, b.len, NULL, 0);
 	buf_clear(&b);
 	if (!sent) {
 		struct zr_err e;

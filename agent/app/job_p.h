@@ -5,6 +5,7 @@
 #include "app/load.h"
 #include "app/worker_p.h"
 #include "base/clock.h"
+#include "wire/tsig.h"
 
 enum job_phase {
 	JOB_ASK,       /* connecting, asking, receiving */
@@ -31,6 +32,7 @@ struct job {
 	unsigned strays;
 	struct pconn *pc;
 	struct xfrin *x;
+	struct tsig_stream tsig; /* of the present query, when it is signed */
 	struct fullload *full;
 	struct diffload *diff;
 	struct stager stager;
@@ -43,6 +45,7 @@ struct job {
 	uint64_t window_octets;
 	enum job_outcome outcome;
 	struct zr_err err;
+	bool untrusted; /* an answer was not signed as it has to be */
 	bool ixfr_failed;
 	enum zr_code ixfr_code;
 	char ixfr_text[ZR_ERR_TEXT];
@@ -51,4 +54,10 @@ struct job {
 };
 
 extern const struct xfrin_ops job_xfrin_ops; /* arg: the job */
+/* job_tsig.c.  Without a key they do nothing and find nothing wrong. */
+int job_sign(struct job *j, struct buf *b, struct zr_err *e);
+/* 0: authentic, or it may yet turn out to be (TS-22): it may be staged, not more. */
+int job_verify(struct job *j, const struct msg *m, struct zr_err *e);
+/* The answer ends here: was its last message signed? */
+int job_verify_end(const struct job *j, struct zr_err *e);
 void job_fill_result(struct job *j, struct job_done_mail *d);

@@ -18,6 +18,7 @@ mail_new(enum mail_type type, size_t size)
 static void
 job_clear(struct job_mail *m)
 {
+	keyref_drop(m->key);
 	free(m->query);
 	free(m->soa);
 }
@@ -52,6 +53,7 @@ mail_free(struct mail *m)
 			close(((struct accept_mail *)(void *)m)->fd);
 		break;
 	case MAIL_STREAM:
+		keyref_drop(((struct stream_mail *)(void *)m)->key);
 		free(((struct stream_mail *)(void *)m)->soa);
 		break;
 	default:

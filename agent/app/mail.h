@@ -16,6 +16,7 @@
 #include "base/mbox.h"
 #include "core/xfrin.h"
 #include "store/store.h"
+#include "wire/keyref.h"
 #include "wire/segment.h"
 
 enum mail_type {
@@ -54,6 +55,7 @@ struct job_mail {
 	uint8_t *query; /* owned; the ID is set by the worker */
 	size_t query_len;
 	/* JOB_TRANSFER */
+	struct keyref *key; /* held; NULL: not signed */
 	enum xfrin_kind xfr;
 	bool forced;
 	bool readd; /* needless additions in differences are ignored */
@@ -91,6 +93,7 @@ struct job_done_mail {
 	uint32_t epoch;
 	enum job_outcome outcome;
 	struct zr_err err;
+	bool untrusted;	  /* the answer was not signed as it has to be */
 	bool connected;	  /* false: the primary could not even be reached */
 	bool ixfr_failed; /* an IXFR was tried and did not work: reason in ixfr_text */
 	enum zr_code ixfr_code;
@@ -167,6 +170,8 @@ struct stream_mail {
 	int keepalive; /* 100 ms units or -1 */
 	bool expire;
 	uint32_t expire_s;
+	struct keyref *key; /* held; the answer is signed with it; NULL: it is not */
+	struct tsig_txn txn;
 	size_t len; /* the request */
 	uint8_t bytes[];
 };

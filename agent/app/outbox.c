@@ -58,6 +58,7 @@ owed_free(struct owed *o)
 	*p = o->next;
 	stop_sending(o);
 	heap_del(&o->agent->owed_timers, &o->timer);
+	owed_sign_set(o, NULL);
 	o->agent->outbox--;
 	free(o);
 }
@@ -146,6 +147,9 @@ step(struct owed *o, enum notifyout_event ev, const struct notifyout_arg *arg, c
 	bool no_axfr = o->o.no_axfr;
 	enum notifyout_do what = notifyout_step(&o->o, ev, arg, &o->policy, rate, a->now.mono);
 
+	if ((what == NOTIFYOUT_SAVE || what == NOTIFYOUT_END) && ev == NOTIFYOUT_EV_TIMER &&
+	    owed_sign_why(o) != NULL)
+		why = owed_sign_why(o);
 	if (o->o.no_axfr && !no_axfr)
 		learn_no_axfr(o, why);
 	switch (what) {
@@ -159,7 +163,8 @@ step(struct owed *o, enum notifyout_event ev, const struct notifyout_arg *arg, c
 		stop_sending(o);
 		log_owed(o, LOG_LVL_WARN, "notify-unanswered", why);
 		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_TIMEOUT,
-		    "no answer to NOTIFY; it is tried again");
+		    owed_sign_why(o) != NULL ? owed_sign_why(o)
+					     : "no answer to NOTIFY; it is tried again");
 		store_row(o, false);
 		break;
 	case NOTIFYOUT_END:
@@ -214,9 +219,10 @@ static bool
 is_answer(const struct owed *o, const uint8_t *data, size_t len, struct msg *m)
 {
 	struct zr_err e;
+	bool parsed = msg_parse(m, data, len, MSG_FULL, &e) == 0;
 
-	/* What cannot be read to its end may still say NOTIMP in its header. */
-	return (msg_parse(m, data, len, MSG_FULL, &e) == 0 || m->len != 0) &&
+	/* What cannot be read to its end may still say NOTIMP in its header; it is not signed. */
+	return (parsed || (m->len != 0 && o->sign == NULL)) &&
 	       notifyout_match(&o->o, m, o->entry->name);
 }
 
@@ -237,6 +243,22 @@ answered(struct owed *o, const struct msg *m)
 	step(o, NOTIFYOUT_EV_ANSWER, &arg, why);
 }
 
+/* A signed answer, if it has to be.  False: it is none. */
+static bool
+authentic(struct owed *o, const struct msg *m)
+{
+	enum owed_trust t = owed_sign_verify(o, m);
+
+	if (t == OWED_TRUSTED)
+		return true;
+	/* Over TCP nothing better is to come. */
+	if (t == OWED_REJECTED || o->policy.tcp) {
+		stop_sending(o);
+		step(o, NOTIFYOUT_EV_UNREACHABLE, NULL, owed_sign_why(o));
+	}
+	return false;
+}
+
 static void
 take_tcp(struct owed *o, const uint8_t *data, size_t len)
 {
@@ -245,10 +267,12 @@ take_tcp(struct owed *o, const uint8_t *data, size_t len)
 	if (len < MSG_HEADER)
 		return;
 	o->o.id = get_u16(data); /* the worker draws an ID of its own, and has compared it */
-	if (is_answer(o, data, len, &m))
-		answered(o, &m);
-	else if (m.len != 0 && m.ancount > 0)
+	if (is_answer(o, data, len, &m)) {
+		if (authentic(o, &m))
+			answered(o, &m);
+	} else if (m.len != 0 && m.ancount > 0 && owed_sign_verify(o, &m) == OWED_TRUSTED) {
 		step(o, NOTIFYOUT_EV_ZONE_DATA, NULL, "it answered with zone data");
+	}
 }
 
 static bool
@@ -263,6 +287,10 @@ on_udp(void *arg, enum udpq_event ev, const uint8_t *data, size_t len, const str
 	case UDPQ_DATA:
 		if (!is_answer(o, data, len, &m))
 			return false;
+		if (!authentic(o, &m)) {
+			agent_rearm(a);
+			return false;
+		}
 		forget_query(o); /* the step may send again, or free us */
 		answered(o, &m);
 		break;
@@ -336,12 +364,17 @@ send_now(struct owed *o)
 
 	if (o->o.burst <= 1 || o->policy.tcp) {
 		stop_sending(o);
+		owed_sign_begin(o);
 		o->o.id = rand_id();
 		peer_event(o, PEER_DOWNSTREAM_SENT, ZR_OK, "");
 		forced_seen(o, FORCED_PEER_EV_SENT, NULL);
 	}
 	query_notify(&b, o->o.id, en->name, o->o.kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA,
 	    o->hint && en->soa != NULL ? &soa : NULL);
+	if (owed_sign_query(o, &b) != 0) {
+		buf_clear(&b);
+		return; /* the timer tries again */
+	}
 	a->stats.notify_out++;
 	log_owed(o, LOG_LVL_INFO, "notify-sent", NULL);
 	if (o->policy.tcp)
@@ -385,6 +418,7 @@ set_policy(struct owed *o, const struct config_downstream *d)
 	if (expire > 0)
 		o->policy.give_up_us = expire;
 	o->hint = d->notify_hint;
+	owed_sign_set(o, d->notify_key);
 	o->source = s != NULL ? *s : (struct zr_addr){0};
 }
 

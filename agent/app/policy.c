@@ -68,6 +68,8 @@ same_server(const struct config_primary *before, const struct config_primary *no
 	c.max_transfers = before->max_transfers;
 	c.soa_rate = before->soa_rate;
 	c.forced = before->forced;
+	c.key = before->key; /* what runs keeps its own */
+	c.notify_key = before->notify_key;
 	c.max_forced = before->max_forced;
 	c.forced_rate = before->forced_rate;
 	c.forced_burst = before->forced_burst;
@@ -124,6 +126,16 @@ policy_sweep_retired(struct agent *a)
 }
 
 static void
+set_key(struct primary *p, const struct config_primary *c)
+{
+	const struct config_key *k = config_notify_key(c);
+
+	p->notify_key = k != NULL ? k->ref->key.name : NULL;
+	p->keyed = k != NULL;
+	p->notify_signed = c->notify_key != NULL;
+}
+
+static void
 build_primaries(struct agent *a, const struct config *old)
 {
 	const struct config *c = a->cfg;
@@ -146,6 +158,7 @@ build_primaries(struct agent *a, const struct config *old)
 		}
 		v[i]->id = (uint32_t)i;
 		v[i]->forced = (enum primary_forced)now->forced;
+		set_key(v[i], now);
 	}
 	for (size_t i = 0; i < a->primary_count; i++)
 		if (a->primaries[i] != NULL)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/agent_p.h"
+#include "app/sign.h"
 #include "base/mem.h"
 #include "base/serial.h"
 #include "core/xfrin.h"
@@ -28,6 +29,8 @@ struct probe {
 	struct udpq_query *query;
 	uint64_t job;
 	struct zr_mono started;
+	struct keyref *key; /* held; NULL: not signed */
+	struct tsig_txn txn;
 };
 
 static void send_udp(struct probe *p);
@@ -45,6 +48,7 @@ probe_free(struct probe *p)
 	if (p->job != 0)
 		job_forget(p->entry->agent, p->job);
 	p->entry->probe = NULL;
+	keyref_drop(p->key);
 	free(p);
 }
 
@@ -132,8 +136,27 @@ make_query(struct probe *p, struct buf *b, bool tcp)
 	    .keepalive = tcp,
 	};
 
+	struct zr_err e;
+
 	p->id = rand_id();
 	query_soa(b, p->id, p->entry->name, &o);
+	if (p->key != NULL && tsig_sign_request(&p->txn, &p->key->key, b,
+				  sign_time(p->entry->agent->now.wall), &e) != 0)
+		b->bad = true;
+}
+
+/* Only what is signed with our key is an answer (TS-23, TS-24). */
+static int
+verify(const struct probe *p, const struct msg *m, struct zr_err *e)
+{
+	uint64_t now = sign_time(p->entry->agent->now.wall);
+	enum tsig_result why;
+	struct tsig_rr rr;
+
+	if (p->key == NULL)
+		return 0;
+	why = tsig_verify_answer(&p->txn, &rr, m, now);
+	return why == TSIG_OK ? 0 : sign_fail(e, why, &p->key->key, &rr, m, now);
 }
 
 /* ---- TCP ---- */
@@ -154,6 +177,10 @@ on_tcp(struct agent *a, void *arg, struct job_done_mail **d)
 		return;
 	}
 	if (msg_parse(&m, done->answer, done->answer_len, MSG_FULL, &e) != 0) {
+		fail(p, &e, true);
+		return;
+	}
+	if (verify(p, &m, &e) != 0) {
 		fail(p, &e, true);
 		return;
 	}
@@ -213,7 +240,8 @@ take_answer(struct probe *p, const uint8_t *data, size_t len)
 		return true;
 	}
 	p->query = NULL;
-	if (!parsed) {
+	/* One that is not authentic is dropped.  A forger cannot easily answer over TCP, too. */
+	if (!parsed || verify(p, &m, &e) != 0) {
 		send_tcp(p);
 		return true;
 	}
@@ -290,6 +318,8 @@ probe_start(struct entry *en, const struct zone_order *o)
 	source = source_for(&p->primary->address[p->address].addr, &c->source4, &c->source6);
 	if (source != NULL)
 		p->source = *source;
+	if (c->key != NULL)
+		p->key = keyref_hold(c->key->ref);
 	en->probe = p;
 	a->stats.checks++;
 	if (c->soa_tcp)

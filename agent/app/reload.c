@@ -92,6 +92,7 @@ agent_reload(struct agent *a, struct reload_count *n,
 	}
 	agent_touch(a);
 	warn_all_fixed(a, now);
+	config_keys_adopt(now, before);
 	a->cfg = now;
 	log_set_level(a->opt.debug ? LOG_LVL_DEBUG : now->log.level);
 	policy_build(a, before);

@@ -15,34 +15,51 @@
 
 struct asker {
 	const struct config_downstream *downstream; /* of this zone; NULL: may not transfer */
+	bool keyed;				    /* by its key */
 	bool sure;				    /* it is this one and no other */
+	bool key_missing;			    /* the address is right, the key is not there */
 };
 
 /*
- * Who is it?  Several downstreams of a zone may share an address (servers on one host): then any of
- * them may transfer, but nothing is concluded about one of them (`sure`).
+ * A downstream at the asker's address.  One with a key is meant only when the query was signed with
+ * it, and then the others are not.
  */
-static const struct config_downstream *
-downstream_of(struct agent *a, const struct entry *en, const struct zr_addr *from, bool *sure)
+static void
+consider(struct asker *who, const struct config_downstream *d, const struct replyto *to)
+{
+	bool keyed = d->key != NULL;
+
+	/* By name: the key in force is that of the present configuration. */
+	if (keyed && (to->key == NULL || !name_equal(to->key->key.name, d->key->ref->key.name))) {
+		who->key_missing = true;
+	} else if (who->downstream == NULL || (keyed && !who->keyed)) {
+		who->downstream = d;
+		who->keyed = keyed;
+		who->sure = true;
+	} else if (who->downstream != d && keyed == who->keyed) {
+		who->sure = false;
+	}
+}
+
+/*
+ * Who is it?  Several downstreams of a zone may share an address (servers on one host): without
+ * keys any of them may transfer, but nothing is concluded about one of them (`sure`).
+ */
+static void
+find_downstream(
+    struct agent *a, const struct entry *en, const struct replyto *to, struct asker *who)
 {
 	const struct config_policy *p = entry_config(en);
-	const struct config_downstream *found = NULL;
 	struct acl_iter it;
 	uint32_t id;
 
-	*sure = true;
-	acl_start(a->downstream_acl, from, &it);
+	acl_start(a->downstream_acl, &to->from, &it);
 	while (acl_next(a->downstream_acl, &it, &id)) {
 		for (size_t i = 0; i < p->downstream_count; i++) {
-			if (p->downstreams[i] != &a->cfg->downstreams[id])
-				continue;
-			if (found == NULL)
-				found = p->downstreams[i];
-			else if (found != p->downstreams[i])
-				*sure = false;
+			if (p->downstreams[i] == &a->cfg->downstreams[id])
+				consider(who, p->downstreams[i], to);
 		}
 	}
-	return found;
 }
 
 static bool
@@ -80,10 +97,8 @@ send_reply(struct agent *a, const struct replyto *to, const struct msg *m, const
 	struct buf b = BUF_INIT;
 
 	query_reply(&b, m, r);
-	if (!b.bad && b.len > 0)
-		answer_send(a, to, b.data, b.len);
-	else if (to->tcp)
-		answer_send(a, to, NULL, 0);
+	if ((!b.bad && b.len > 0) || to->tcp)
+		answer_buf(a, to, &b);
 	buf_clear(&b);
 }
 
@@ -133,7 +148,7 @@ send_udp_diff(struct agent *a, struct entry *en, const struct replyto *to, const
 	if (reader_journal_find(
 		a->reader, en->z.id, out->from_serial, en->version, &u.pos, &octets, &e) == 1 &&
 	    octets <= out->max_octets && xfrstream_datagram(&spec, out->max_octets, &b, &e) == 1)
-		answer_send(a, to, b.data, b.len);
+		answer_buf(a, to, &b);
 	else
 		send_reply(a, to, m, &out->reply);
 	buf_clear(&u.piece);
@@ -161,6 +176,8 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	sm->keepalive = out->keepalive;
 	sm->expire = out->expire;
 	sm->expire_s = out->expire_s;
+	sm->key = keyref_hold(to->key);
+	sm->txn = to->txn;
 	sm->len = m->len;
 	memcpy(sm->bytes, m->data, m->len);
 
@@ -209,11 +226,12 @@ note_current(
 }
 
 static void
-fill_zone(
-    const struct entry *en, struct agent *a, const struct rr *soa, bool may, struct xfrout_zone *z)
+fill_zone(const struct entry *en, struct agent *a, const struct rr *soa, const struct asker *who,
+    struct xfrout_zone *z)
 {
 	*z = (struct xfrout_zone){
-	    .may_transfer = may,
+	    .may_transfer = who->downstream != NULL,
+	    .key_missing = who->key_missing,
 	    .loaded = en->z.data != ZONE_EMPTY && en->soa != NULL,
 	    .expired = en->z.data == ZONE_EXPIRED,
 	    .serial = en->z.serial,
@@ -264,6 +282,8 @@ serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int 
 	    .parsed = parsed == 0,
 	    .udp = !to->tcp,
 	    .known = known(a, &to->from),
+	    .proved = to->key != NULL,
+	    .reserve = to->key != NULL ? tsig_size(&to->key->key) : 0,
 	    .keepalive = (int)(a->cfg->server.tcp_idle_us / (100 * ZR_US_PER_MS)),
 	};
 
@@ -275,9 +295,9 @@ serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int 
 		en = entry_by_name(a, name);
 	}
 	if (en != NULL) {
-		who.downstream = downstream_of(a, en, &to->from, &who.sure);
+		find_downstream(a, en, to, &who);
 		soa = entry_soa(en);
-		fill_zone(en, a, &soa, who.downstream != NULL, &zone);
+		fill_zone(en, a, &soa, &who, &zone);
 		ask.zone = &zone;
 		ask.busy = to->tcp && m->qtype != TYPE_SOA && busy(a, &to->from);
 	}

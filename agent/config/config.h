@@ -208,6 +208,8 @@ void config_print(const struct config *c, struct buf *out);
 
 /* The key of a primary's NOTIFYs, demanded or not; NULL: it has none. */
 const struct config_key *config_notify_key(const struct config_primary *p);
+/* Keys that are as they were keep their `ref`, so that what is under way with them goes on. */
+void config_keys_adopt(struct config *now, const struct config *before);
 /* By lower-case wire name; few, one after the other. */
 const struct config_key *config_key_find(const struct config *c, const uint8_t *name);
 /* Also for two that are not there. */

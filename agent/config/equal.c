@@ -45,6 +45,20 @@ config_key_equal(const struct config_key *a, const struct config_key *b)
 	return tsig_key_equal(&a->ref->key, &b->ref->key);
 }
 
+void
+config_keys_adopt(struct config *now, const struct config *before)
+{
+	for (size_t i = 0; i < now->key_count; i++) {
+		struct config_key *k = &now->keys[i];
+		const struct config_key *was = config_key_find(before, k->ref->key.name);
+
+		if (was == NULL || was->ref == k->ref || !config_key_equal(was, k))
+			continue;
+		keyref_drop(k->ref);
+		k->ref = keyref_hold(was->ref);
+	}
+}
+
 /* Family 0 has no octets to compare. */
 static bool
 same_source(const struct zr_addr *a, const struct zr_addr *b)

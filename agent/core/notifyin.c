@@ -26,7 +26,8 @@ struct notifyin {
 	struct notifyin_zones zones;
 	const struct acl *primaries;
 	struct limiter *known, *stranger;
-	uint32_t tickets; /* given out so far */
+	struct limiter *proved; /* what others forge does not hold these up */
+	uint32_t tickets;	/* given out so far */
 	struct remembered memory[NOTIFYIN_MEMORY];
 };
 
@@ -34,7 +35,7 @@ _Static_assert((NOTIFYIN_MEMORY & (NOTIFYIN_MEMORY - 1)) == 0, "a power of two")
 
 const char *const notifyin_why_names[] = {"ok", "repeat", "repeat_waits", "response", "rcode",
     "short", "flood", "stranger", "malformed", "questions", "truncated", "version", "signed",
-    "class", "qtype", "no_zone", "child", "not_primary", "forced_off", "forced_auth"};
+    "class", "qtype", "no_zone", "child", "not_primary", "forced_off", "forced_auth", "unsigned"};
 _Static_assert(
     sizeof(notifyin_why_names) / sizeof(notifyin_why_names[0]) == NOTIFYIN_WHY_COUNT, "names");
 
@@ -55,6 +56,7 @@ notifyin_new(const struct notifyin_conf *c, const struct notifyin_zones *z)
 	n->conf = *c;
 	n->zones = *z;
 	n->known = limiter_new(c->known, NOTIFYIN_SOURCES);
+	n->proved = limiter_new(c->known, NOTIFYIN_SOURCES);
 	n->stranger = limiter_new(c->stranger, NOTIFYIN_SOURCES);
 	return n;
 }
@@ -65,6 +67,7 @@ notifyin_free(struct notifyin *n)
 	if (n == NULL)
 		return;
 	limiter_free(n->known);
+	limiter_free(n->proved);
 	limiter_free(n->stranger);
 	free(n);
 }
@@ -75,6 +78,7 @@ notifyin_configure(struct notifyin *n, const struct notifyin_conf *c, const stru
 	n->conf = *c;
 	n->primaries = primaries;
 	limiter_set_rate(n->known, c->known);
+	limiter_set_rate(n->proved, c->known);
 	limiter_set_rate(n->stranger, c->stranger);
 }
 
@@ -199,7 +203,7 @@ check_form(
 		answer(v, NOTIFYIN_TRUNCATED, RCODE_FORMERR, -1);
 	else if (m->edns.present && m->edns.version > 0)
 		answer(v, NOTIFYIN_VERSION, RCODE_BADVERS, -1);
-	else if (m->has_tsig && !src->authenticated)
+	else if (m->has_tsig && src->key == NULL && !src->authenticated)
 		answer(v, NOTIFYIN_SIGNED, RCODE_NOTAUTH, -1);
 	else if ((t = find_type(m)) == NULL)
 		answer(v, NOTIFYIN_QTYPE, RCODE_NOTIMP, EDE_NOT_SUPPORTED);
@@ -246,11 +250,30 @@ find_zone(const struct notifyin *n, const struct msg *m, struct notifyin_verdict
 	return z;
 }
 
-/* Which of the zone's primaries is this?  The longest prefix decides. */
+static bool
+is_proved(const struct primary *p, const struct notifyin_source *src)
+{
+	return src->authenticated ||
+	       (src->key != NULL && p->notify_key != NULL && name_equal(src->key, p->notify_key));
+}
+
+/* NOTIFY(AXFR) lifts the serial gate, so a primary with a key must use it. */
+static bool
+must_prove(const struct primary *p, bool forced)
+{
+	return p->notify_signed || (forced && (p->forced == PRIMARY_FORCED_KEY ||
+						  (p->forced == PRIMARY_FORCED_AUTO && p->keyed)));
+}
+
+/*
+ * Which of the zone's primaries is this?  The key decides where several share an address, then
+ * whether one is needed, then the longest prefix.
+ */
 static bool
 find_primary(const struct notifyin *n, const struct notifyin_source *src, const struct zone *z,
-    struct zone_notify *out)
+    bool forced, struct zone_notify *out)
 {
+	unsigned best = 0, fits;
 	struct acl_iter it;
 	uint32_t id;
 
@@ -260,13 +283,16 @@ find_primary(const struct notifyin *n, const struct notifyin_source *src, const 
 			const struct primary *p = z->policy->primaries[i];
 			if (p->id != id)
 				continue;
+			fits = is_proved(p, src) ? 3 : must_prove(p, forced) ? 1 : 2;
+			if (fits <= best)
+				continue;
 			int a = primary_find(p, &src->from);
+			best = fits;
 			out->primary = i;
 			out->address = a >= 0 ? (uint16_t)a : ZONE_NO_INDEX;
-			return true;
 		}
 	}
-	return false;
+	return best > 0;
 }
 
 /*
@@ -294,16 +320,17 @@ read_hint(const struct msg *m, const struct zone *z, struct zone_notify *out)
 
 /* ---- judging ---- */
 
-/* NOTIFY(AXFR) lifts the serial gate, so a primary with a key must use it. */
 static bool
-may_force(const struct primary *p, const struct notifyin_source *src, struct notifyin_verdict *v)
+may_notify(const struct primary *p, const struct notifyin_source *src, bool forced,
+    struct notifyin_verdict *v)
 {
-	bool need =
-	    p->forced == PRIMARY_FORCED_KEY || (p->forced == PRIMARY_FORCED_AUTO && p->keyed);
+	bool proved = is_proved(p, src);
 
-	if (p->forced == PRIMARY_FORCED_OFF)
+	if (p->notify_signed && !proved)
+		answer(v, NOTIFYIN_UNSIGNED, RCODE_REFUSED, EDE_PROHIBITED);
+	else if (forced && p->forced == PRIMARY_FORCED_OFF)
 		answer(v, NOTIFYIN_FORCED_OFF, RCODE_REFUSED, EDE_PROHIBITED);
-	else if (need && !src->authenticated)
+	else if (must_prove(p, forced) && !proved)
 		answer(v, NOTIFYIN_FORCED_AUTH, RCODE_REFUSED, EDE_PROHIBITED);
 	else
 		return true;
@@ -323,19 +350,21 @@ judge_known(struct notifyin *n, const struct notifyin_source *src, const struct 
 	struct zone *z = find_zone(n, m, v);
 	if (z == NULL)
 		return;
-	if (!find_primary(n, src, z, &v->notify)) {
+	if (!find_primary(n, src, z, t->forced, &v->notify)) {
 		answer(v, NOTIFYIN_NOT_PRIMARY, RCODE_REFUSED, EDE_PROHIBITED);
 		return;
 	}
 	struct primary *p = z->policy->primaries[v->notify.primary];
-	if (t->forced && !may_force(p, src, v))
+	if (!may_notify(p, src, t->forced, v))
 		return;
-	answer(v, NOTIFYIN_OK, RCODE_NOERROR, -1);
+	answer(v, src->seen ? NOTIFYIN_REPEAT : NOTIFYIN_OK, RCODE_NOERROR, -1);
 	v->aa = true;
+	if (src->seen)
+		return;
 	v->zone = z;
 	v->primary = p;
 	v->notify.forced = t->forced;
-	v->notify.authenticated = src->authenticated;
+	v->notify.authenticated = is_proved(p, src);
 	if (!t->forced)
 		read_hint(m, z, &v->notify);
 	v->memory = remember(n, key, now);
@@ -357,7 +386,7 @@ notifyin_judge(struct notifyin *n, const struct notifyin_source *src, const stru
 	}
 	/* Above its rate an authorised event is only served later (R-04); complaints are not sent.
 	 */
-	bool above = !limiter_take(n->known, &src->from, now);
+	bool above = !limiter_take(src->key != NULL ? n->proved : n->known, &src->from, now);
 	judge_known(n, src, m, parsed, now, v);
 	if (!above)
 		return;

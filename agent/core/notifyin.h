@@ -36,7 +36,7 @@ struct notifyin_zones {
 };
 
 struct notifyin_conf {
-	struct bucket_rate known, stranger; /* per source */
+	struct bucket_rate known, stranger; /* per source; signed ones have `known` once more */
 };
 
 struct notifyin *notifyin_new(const struct notifyin_conf *c, const struct notifyin_zones *z);
@@ -49,7 +49,13 @@ void notifyin_configure(
 struct notifyin_source {
 	struct zr_addr from; /* with port */
 	bool tcp;
-	bool authenticated; /* by key or certificate, checked by the caller */
+	bool authenticated; /* by certificate, checked by the caller */
+	/*
+	 * The name of the key that it is signed with, checked by the caller; NULL: it is not
+	 * signed.  It authenticates when it is the primary's notify_key.
+	 */
+	const uint8_t *key;
+	bool seen; /* signed, and acted upon before: it is answered again, and nothing else */
 };
 
 enum notifyin_why {
@@ -73,6 +79,7 @@ enum notifyin_why {
 	NOTIFYIN_NOT_PRIMARY, /* known peer, but not a primary of this zone */
 	NOTIFYIN_FORCED_OFF,  /* NOTIFY(AXFR): not taken from this primary (REFUSED, EDE 18) */
 	NOTIFYIN_FORCED_AUTH, /* NOTIFY(AXFR) of this primary must be authenticated */
+	NOTIFYIN_UNSIGNED,    /* each NOTIFY of this primary must be signed with its key */
 	NOTIFYIN_WHY_COUNT
 };
 

@@ -45,7 +45,9 @@ struct primary {
 	bool ixfr;		    /* configuration: may be asked for IXFR */
 	bool edns;		    /* configuration: may be sent OPT */
 	bool keyed;		    /* configuration: has a key or certificate for its NOTIFYs */
-	enum primary_forced forced; /* configuration; set after primary_init() */
+	bool notify_signed;	    /* configuration: each of its NOTIFYs must have it */
+	enum primary_forced forced; /* configuration; these are set after primary_init() */
+	const uint8_t *notify_key;  /* the name of the key, lower-case wire; NULL: none; borrowed */
 	int64_t ixfr_off_us;
 	struct primary_address *address; /* owned */
 	void *app;			 /* the app's: its configuration */

@@ -26,15 +26,22 @@ reply(struct xfrout *out, unsigned rcode, int ede, const char *why)
 }
 
 static size_t
-max_octets(const struct xfrout_ask *ask)
+datagram_max(const struct xfrout_ask *ask)
 {
 	const struct edns *o = &ask->req->edns;
 
-	if (!ask->udp)
-		return MSG_MAX; /* ED-11: the size in OPT is UDP's */
 	if (!o->present || o->udp_size < UDP_MIN)
 		return UDP_MIN;
 	return o->udp_size < EDNS_UDP_SIZE ? o->udp_size : EDNS_UDP_SIZE;
+}
+
+/* Without the TSIG that is put behind it. */
+static size_t
+max_octets(const struct xfrout_ask *ask)
+{
+	size_t max = ask->udp ? datagram_max(ask) : MSG_MAX; /* ED-11: the size in OPT is UDP's */
+
+	return max - ask->reserve;
 }
 
 /* Only a monstrous SOA does not fit into 512 octets; then TCP has to be used. */
@@ -86,9 +93,9 @@ check_source(const struct xfrout_ask *ask, struct xfrout *out)
 {
 	if (!ask->known)
 		return reply(out, RCODE_REFUSED, EDE_PROHIBITED, "source not known");
-	/* No key is configured, so none can be right (RFC 8945 section 5.2.1). */
-	if (ask->req->has_tsig)
-		return reply(out, RCODE_NOTAUTH, -1, "tsig key not known");
+	/* The caller deals with those that are wrong; this one nobody has looked at. */
+	if (ask->req->has_tsig && !ask->proved)
+		return reply(out, RCODE_NOTAUTH, -1, "tsig not verified");
 	return false;
 }
 
@@ -104,6 +111,8 @@ check_zone(const struct xfrout_ask *ask, struct xfrout *out)
 		return reply(out, RCODE_REFUSED, EDE_NOT_SUPPORTED, "query type");
 	if (z == NULL)
 		return reply(out, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE, "no such zone");
+	if (!z->may_transfer && z->key_missing)
+		return reply(out, RCODE_REFUSED, EDE_PROHIBITED, "not signed with its key");
 	if (!z->may_transfer)
 		return reply(out, RCODE_REFUSED, EDE_PROHIBITED, "source not allowed");
 	if (z->expired)

@@ -20,6 +20,7 @@
 /* The zone that bears the name in the question, as the main loop sees it. */
 struct xfrout_zone {
 	bool may_transfer; /* the source may transfer this zone */
+	bool key_missing;  /* it may not, but with the right key it might */
 	bool loaded;	   /* has a version */
 	bool expired;	   /* has one, but not to be served */
 	uint32_t serial;   /* this and the next two: with loaded */
@@ -32,6 +33,8 @@ struct xfrout_ask {
 	bool parsed;	       /* msg_parse() returned 0 */
 	bool udp;
 	bool known;			/* the source is a peer in the configuration */
+	bool proved;			/* its TSIG has been verified */
+	size_t reserve;			/* octets of the answer's TSIG (TS-15) */
 	const struct xfrout_zone *zone; /* exact match of the QNAME; NULL = not configured */
 	bool busy;     /* no room for another transfer now: in total, or of this source (XO-09) */
 	int keepalive; /* idle timeout in force, units of 100 ms; -1 = none; used over TCP (KA-02)

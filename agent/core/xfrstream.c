@@ -31,7 +31,7 @@ pull(struct xfrstream *s, struct zr_err *e)
 static size_t
 room(const struct xfrstream *s, const struct buf *b)
 {
-	size_t used = b->len + (s->spec.req->edns.present ? OPT_MAX : 0);
+	size_t used = b->len + (s->spec.req->edns.present ? OPT_MAX : 0) + s->spec.reserve;
 
 	return used < MSG_MAX ? MSG_MAX - used : 0;
 }

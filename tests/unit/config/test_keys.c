@@ -88,7 +88,7 @@ test_bad(void **state)
 	    "t.yaml:1:71: duplicate key 'relay'\n");
 	load_bad("keys: {relai: {secret: " SECRET "}}\n" PEERS,
 	    "warning: t.yaml:1:7: the key 'relai' is used by no primary and no downstream\n"
-	    "t.yaml:2:42: key: unknown key 'RELAY', did you mean 'relai'?\n");
+	    "t.yaml:2:42: key: unknown key 'RELAY': did you mean 'relai'?\n");
 }
 
 static void

@@ -462,6 +462,111 @@ replies_fit_the_verdict(void **state)
 	buf_clear(&out);
 }
 
+static void
+judge_signed(const char *text, uint16_t qtype, const char *from, const uint8_t *key, bool seen)
+{
+	struct notifyin_source src = {.key = key, .seen = seen};
+	static unsigned id;
+	char whole[512];
+	struct zr_err e;
+	struct msg m;
+
+	buf_reset(&message);
+	snprintf(whole, sizeof(whole), "!query !opcode=4 !id=%u %s", ++id, text);
+	xfrmsg_build(&message, whole, qtype);
+	assert_true(addr_parse(from, 4711, &src.from));
+	int parsed = msg_parse(&m, message.data, message.len, MSG_FULL, &e);
+	notifyin_judge(n, &src, &m, parsed, now, &v);
+}
+
+/* a primary with a key must sign NOTIFY(AXFR), and with notify_signed every NOTIFY. */
+static void
+with_keys(void **state)
+{
+	static const uint8_t mine[] = "\004mine", other[] = "\005other";
+
+	(void)state;
+	primary[0].keyed = true;
+	primary[0].notify_key = mine;
+	judge_signed("", TYPE_SOA, HIDDEN, NULL, false);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_false(v.notify.authenticated);
+	judge_signed("", TYPE_SOA, HIDDEN, other, false);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_false(v.notify.authenticated);
+	judge_signed("", TYPE_AXFR, HIDDEN, NULL, false);
+	assert_int_equal(v.why, NOTIFYIN_FORCED_AUTH);
+	assert_int_equal(v.rcode, RCODE_REFUSED);
+	judge_signed("", TYPE_AXFR, HIDDEN, other, false);
+	assert_int_equal(v.why, NOTIFYIN_FORCED_AUTH);
+	judge_signed("", TYPE_AXFR, HIDDEN, mine, false);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_true(v.notify.authenticated);
+	primary[0].notify_signed = true;
+	judge_signed("", TYPE_SOA, HIDDEN, other, false);
+	assert_int_equal(v.why, NOTIFYIN_UNSIGNED);
+	assert_int_equal(v.rcode, RCODE_REFUSED);
+	assert_int_equal(v.ede, EDE_PROHIBITED);
+	assert_null(v.zone);
+	primary[0].forced = PRIMARY_FORCED_ADDRESS;
+	judge_signed("", TYPE_AXFR, NEAR, NULL, false);
+	assert_int_equal(v.why, NOTIFYIN_UNSIGNED);
+	judge_signed("", TYPE_SOA, NEAR, mine, false);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_true(v.notify.authenticated);
+	/* Seen before: the answer again, and the zone does not hear of it (TS-09). */
+	judge_signed("", TYPE_AXFR, HIDDEN, mine, true);
+	assert_int_equal(v.why, NOTIFYIN_REPEAT);
+	assert_int_equal(v.rcode, RCODE_NOERROR);
+	assert_true(v.aa);
+	assert_false(v.drop);
+	assert_null(v.zone);
+}
+
+/* Two primaries at one address: the key tells which it is. */
+static void
+key_decides(void **state)
+{
+	static const uint8_t one[] = "\003one", two[] = "\003two";
+	struct acl_entry e[2];
+	struct acl *shared;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		e[i] = (struct acl_entry){acl_host(&primary[0].address[0].addr), 100 + i};
+	shared = acl_new(e, 2);
+	notifyin_configure(n, &conf, shared);
+	primary[0].notify_key = one;
+	primary[1].notify_key = two;
+	primary[0].keyed = primary[1].keyed = primary[0].notify_signed = true;
+	judge_signed("", TYPE_SOA, HIDDEN, two, false);
+	assert_int_equal(v.notify.primary, 1);
+	assert_true(v.notify.authenticated);
+	judge_signed("", TYPE_SOA, HIDDEN, one, false);
+	assert_int_equal(v.notify.primary, 0);
+	assert_true(v.notify.authenticated);
+	judge_signed("", TYPE_SOA, HIDDEN, NULL, false); /* the one that need not sign */
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_int_equal(v.notify.primary, 1);
+	acl_free(shared);
+}
+
+/* what is forged with its address does not hold up what is signed. */
+static void
+own_rate(void **state)
+{
+	static const uint8_t mine[] = "\004mine";
+
+	(void)state;
+	primary[0].notify_key = mine;
+	for (unsigned i = 0; i < 60; i++)
+		judge_signed("", TYPE_SOA, HIDDEN, NULL, false);
+	assert_true(v.notify.deferred || v.drop);
+	judge_signed("", TYPE_SOA, HIDDEN, mine, false);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_false(v.notify.deferred);
+}
+
 int
 main(void)
 {
@@ -475,6 +580,9 @@ main(void)
 	    T(forced_takes_no_hint),
 	    T(zone_that_goes_is_no_zone),
 	    T(no_configuration_no_friends),
+	    T(with_keys),
+	    T(key_decides),
+	    T(own_rate),
 	    T(retransmissions),
 	    T(errors_are_judged_afresh),
 	    T(strangers_are_limited),

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Requests that are signed, once each before anything else is made of them, and their answers.
+ * Strangers are left to the judges, which refuse them: for them nothing is computed (R-01..R-05).
+ */
+#include <string.h>
+
+#include "app/agent_p.h"
+#include "app/sign.h"
+#include "wire/name.h"
+#include "wire/query.h"
+
+static const struct tsig_key *
+find_key(void *arg, const uint8_t *name)
+{
+	const struct agent *a = arg;
+	const struct config_key *k = config_key_find(a->cfg, name);
+
+	return k != NULL ? &k->ref->key : NULL;
+}
+
+/* TS-09.  Only a NOTIFY makes us do something that its answer does not show. */
+static enum tsig_result
+check_replay(struct agent *a, struct replyto *to, const struct msg *m, const struct tsig_rr *rr)
+{
+	enum replay_verdict v;
+
+	if (m->opcode != OPCODE_NOTIFY)
+		return TSIG_OK;
+	v = replay_check(a->replay, rr->name, rr->time, rr->mac, rr->mac_len);
+	to->seen = v == REPLAY_SEEN;
+	to->signed_at = rr->time;
+	return v == REPLAY_LATE ? TSIG_BADTIME : TSIG_OK;
+}
+
+static void
+log_wrong(struct agent *a, const struct replyto *to, const struct msg *m, const struct tsig_rr *rr,
+    enum tsig_result why)
+{
+	char key[NAME_TEXT_MAX], from[ADDR_TEXT_MAX], name[NAME_TEXT_MAX];
+	int64_t now = (int64_t)sign_time(a->now.wall);
+	uint64_t more;
+
+	if (!log_limit_pass(&a->stranger_log, a->now.mono.us, &more))
+		return;
+	if (why == TSIG_BADTIME) {
+		log_event(LOG_LVL_WARN, "tsig-failed", LS("from", addr_text(&to->from, from)),
+		    LS("zone", m->has_question ? name_show(m->qname, name) : NULL),
+		    LS("key", name_show(rr->name, key)), LS("reason", tsig_result_names[why]),
+		    LI("clock_off_s", (int64_t)rr->time - now), LU("left_out", more));
+		return;
+	}
+	log_event(LOG_LVL_WARN, "tsig-failed", LS("from", addr_text(&to->from, from)),
+	    LS("zone", m->has_question ? name_show(m->qname, name) : NULL),
+	    LS("key", why == TSIG_FORMERR ? NULL : name_show(rr->name, key)),
+	    LS("reason", tsig_result_names[why]), LU("left_out", more));
+}
+
+/* complaints to a source that may be forged are few. */
+static void
+complain(struct agent *a, const struct replyto *to, const struct msg *m, struct tsig_txn *t,
+    const struct tsig_rr *rr, enum tsig_result why)
+{
+	struct reply r = {.rcode = RCODE_NOTAUTH, .ede = -1, .keepalive = -1};
+	struct buf b = BUF_INIT;
+	struct zr_err e;
+
+	if (why == TSIG_FORMERR)
+		r.rcode = RCODE_FORMERR;
+	else if (why == TSIG_FAILED)
+		r.rcode = RCODE_SERVFAIL;
+	if (to->tcp || limiter_take(a->query_limit, &to->from, a->now.mono)) {
+		query_reply(&b, m, &r);
+		if (r.rcode == RCODE_NOTAUTH &&
+		    tsig_sign_error(t, rr, why, &b, sign_time(a->now.wall), &e) != 0)
+			buf_reset(&b);
+	}
+	answer_send(a, to, b.data, b.bad ? 0 : b.len);
+	buf_clear(&b);
+}
+
+bool
+verify_request(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
+{
+	enum tsig_result why;
+	struct tsig_rr rr;
+
+	if (parsed != 0 || !m->has_tsig || (m->flags & FLAG_QR) != 0)
+		return true;
+	if (!acl_known(a->primary_acl, &to->from) && !acl_known(a->downstream_acl, &to->from))
+		return true;
+	why = tsig_verify_request(&to->txn, &rr, m, find_key, a, sign_time(a->now.wall));
+	if (why == TSIG_OK)
+		why = check_replay(a, to, m, &rr);
+	if (why == TSIG_OK) {
+		to->key = config_key_find(a->cfg, rr.name)->ref;
+		a->stats.tsig_ok++;
+		return true;
+	}
+	a->stats.tsig_failed++;
+	log_wrong(a, to, m, &rr, why);
+	complain(a, to, m, &to->txn, &rr, why);
+	return false;
+}
+
+void
+verify_acted(struct agent *a, const struct replyto *to, bool acted)
+{
+	const struct tsig_txn *t = &to->txn;
+
+	if (to->key == NULL)
+		return;
+	if (acted)
+		replay_note(a->replay, to->key->key.name, to->signed_at, t->mac, t->mac_len);
+	else
+		replay_forget(a->replay, to->key->key.name, t->mac, t->mac_len);
+}
+
+void
+answer_buf(struct agent *a, const struct replyto *to, struct buf *b)
+{
+	struct tsig_txn t = to->txn;
+	struct zr_err e;
+
+	if (to->key != NULL && !b->bad && b->len > 0 &&
+	    tsig_sign_answer(&t, b, sign_time(a->now.wall), &e) != 0) {
+		log_event(LOG_LVL_ERROR, "tsig-not-signed", LS("reason", e.text));
+		buf_reset(b);
+	}
+	answer_send(a, to, b->data, b->bad ? 0 : b->len);
+}
