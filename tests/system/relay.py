@@ -33,7 +33,8 @@ class Relay:
     """One daemon.  Peers are dicts as in the configuration; zones a dict or a list of names."""
 
     def __init__(self, lab, name="relay", primaries=None, downstreams=None, zones=None, host="127.0.0.1",
-                 server=None, templates=None, port=None, level="debug", env=None):
+                 server=None, templates=None, port=None, level="debug", env=None,
+                 keys=None):
         self.lab = lab
         self.name = name
         self.host = host
@@ -45,6 +46,7 @@ class Relay:
         self.server = dict(server or {})
         self.templates = templates or {}
         self.level = level
+        self.keys = keys or {}
         self.conf = os.path.join(self.dir, "zonerelay.yaml")
         self.db = os.path.join(self.dir, "zonerelay.db")
         self.sock = os.path.join(self.dir, "s")
@@ -67,6 +69,10 @@ class Relay:
                 "downstreams": self.downstreams, "zones": self.zones}
         if self.templates:
             conf["templates"] = self.templates
+        if self.keys:
+            conf["keys"] = self.keys
+        if not os.path.exists(self.conf):
+            os.close(os.open(self.conf, os.O_CREAT | os.O_WRONLY, 0o600))  # there may be secrets in it
         with open(self.conf, "w") as f:
             json.dump(conf, f, indent=1)  # JSON is YAML
 

@@ -55,9 +55,9 @@ class Scene:
 
     def __init__(self, lab, zones=None, primary=None, downstream=None, server=None, template=None,
                  env=None, start=True, more_primaries=None, more_downstreams=None, zone_conf=None,
-                 down=None, relay_port=None):
+                 down=None, relay_port=None, up=None, keys=None):
         self.lab = lab
-        self.primary = lab.add(FakePrimary(PRIMARY, free_port()).start())
+        self.primary = lab.add((up or FakePrimary)(PRIMARY, free_port()).start())
         self.down = lab.add((down or FakeDownstream)(DOWNSTREAM, free_port()).start())
         zones = zones if zones is not None else {ZONE: zone_text()}
         for name, text in zones.items():
@@ -69,7 +69,7 @@ class Scene:
                        "watch": {"notify": False, "transfer-from": ["127.0.0.1"]}}
         downstreams.update(more_downstreams or {})
         self.relay = Relay(lab, primaries=primaries, downstreams=downstreams, server=server, env=env,
-                           zones={z: (zone_conf or {}).get(z, {}) for z in zones}, port=relay_port,
+                           zones={z: (zone_conf or {}).get(z, {}) for z in zones}, port=relay_port, keys=keys,
                            templates={"default": template} if template else None)
         if start:
             self.relay.start()
