@@ -125,7 +125,8 @@ def run_dnspython_downstream(lab, key):
         a = send(q, s.at[0], port=s.at[1], source="127.0.0.15", timeout=5 * SLOW)
         assert a.had_tsig and rcode(a) == "NOERROR" and a.answer
     zone = dns.zone.from_xfr(dns.query.xfr(s.at[0], ZONE, port=s.at[1], source="127.0.0.15", keyring=ring,
-                                           keyalgorithm=key.alg + ".", timeout=20 * SLOW), relativize=False)
+                                           keyalgorithm=key.alg + ".", timeout=20 * SLOW,
+                                           relativize=False), relativize=False)
     assert len(zone.nodes) > 100
 
 
