@@ -27,19 +27,27 @@ ZONES_KEYS = set("name state activity serial records octets loaded_at checked_at
 ZONE_KEYS = ZONES_KEYS | set(
     "id version segments digest pending_at error_peer lane queued_at primary_name primary_address transfer"
     " transfer_at transfer_records transfer_octets transfer_messages want_serial ahead_primary ahead_serial"
-    " ahead_at error_address".split())
+    " ahead_at error_address older pending_notifier forced_wait forced_wait_at".split())
+ZONE_PARTS = ["running", "verdict", "hint", "zone", "event", "problems", "primaries", "downstreams", "hooks", "targets",
+              "transfers"]
+EVENT_KEYS = set("event event_at last_at serial verdict repeats notifier source duration_us pinned".split())
+HOOK_KEYS = set("name state kind serial since_at tries next_at last_at last_state last_serial last_duration_us"
+                " last_text".split())
+TARGET_KEYS = set("host address downstream state why text".split())
 ZONE_PRIMARY_KEYS = set("name address serial seen_at error error_code error_at failures held_until_at".split())
 ZONE_DOWNSTREAM_KEYS = set("name address state notified_serial notified_at acked_serial acked_at fetched_serial"
-                           " fetched_at acked_only tries next_at error error_code error_at".split())
+                           " fetched_at acked_only owed_type tries next_at forced_state forced_at forced_text"
+                           " unsupported_until_at error error_code error_at".split())
 ZONE_TRANSFER_KEYS = set("started_at duration_us direction kind peer address from_serial to_serial octets records"
                          " messages error_code error".split())
 DAEMON_KEYS = set("version pid started_at config database workers log_level rss tcp_in tcp_out transfers_in"
                   " transfers_out queued outbox store_lag_us listen".split())
 DATABASE_KEYS = set("zones records octets pending outbox loaded_at".split())
 PRIMARY_KEYS = set("name address failures held_until_at transfers queued error error_at".split())
-DOWNSTREAM_KEYS = set("name zones current behind owed acked_only notified_at acked_at fetched_at inflight transfers"
-                      " error error_at".split())
-WAIT_KEYS = set("name state activity pending serial failures transfer primary_name transfer_records"
+DOWNSTREAM_KEYS = set("name zones current behind owed acked_only forced_verified forced_acked forced_unverified"
+                      " forced_unsupported forced_refused forced_owed unsupported_until_at notified_at acked_at"
+                      " fetched_at inflight transfers error error_at".split())
+WAIT_KEYS = set("name state activity pending forced_wait forced_wait_at serial failures transfer primary_name transfer_records"
                 " transfer_octets want_serial expire_at error error_code error_peer next_at".split())
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
@@ -174,7 +182,8 @@ def test_zone_current(lab):
     wait_for(lambda: s.downstream_state()["state"] == "current", 10, "fetched")
     s.settle()
     v = ask(s.relay, "zone", ZONE)
-    assert list(v) == ["running", "verdict", "hint", "zone", "primaries", "downstreams", "transfers"]
+    assert list(v) == ZONE_PARTS
+    assert v["event"] is None and v["problems"] == [] and v["hooks"] == []
     assert v["running"] is True and v["hint"] is None
     assert set(v["zone"]) == ZONE_KEYS
     z = v["zone"]
