@@ -223,7 +223,7 @@ WITH reached (name, address, state, at, text) AS MATERIALIZED (
 		AND (target <> '' OR NOT EXISTS (SELECT 1 FROM downstream_state AS o
 			WHERE o.zone = d.zone AND o.name = d.name AND o.target > ''))
 	UNION
-	SELECT downstream, target FROM outbox WHERE zone = :zone
+	SELECT downstream, target FROM outbox WHERE zone = :zone AND target <> ''
 		AND (NOT known('downstream') OR downstream IN ('ns', 'also'))
 	UNION
 	SELECT name, address FROM reached
@@ -249,7 +249,7 @@ SELECT p.name, p.address,
 FROM pair AS p
 LEFT JOIN downstream_state AS d ON d.zone = :zone AND d.name = p.name AND d.target = p.address
 LEFT JOIN here AS s ON s.name = p.name
-LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address
+LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address AND b.target <> ''
 LEFT JOIN reached AS r ON r.name = p.name AND r.address = p.address
 LEFT JOIN no_axfr AS n ON n.target = p.address AND n.until > time_now()
 ORDER BY p.name, p.address;
@@ -307,7 +307,7 @@ ORDER BY t.at DESC, t.zone, t.out, t.n DESC LIMIT :limit;
 WITH known (name) AS (
 	SELECT name FROM live_line WHERE kind = 'downstream'
 	UNION SELECT name FROM downstream_state WHERE NOT live()
-	UNION SELECT downstream FROM outbox WHERE NOT live()
+	UNION SELECT downstream FROM outbox WHERE NOT live() AND target <> ''
 	UNION SELECT name FROM forced_peer WHERE NOT live()
 ), reached AS MATERIALIZED (
 	SELECT name, count(DISTINCT iif(state = 'verified', zone, NULL)) AS verified,
