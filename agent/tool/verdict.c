@@ -184,13 +184,13 @@ add_forced(const struct verdict *v, int64_t now, struct buf *out)
 	if (!is(v->pending, "force"))
 		return;
 	buf_str(out, ", a forced transfer is pending");
+	if (v->pending_at > 0)
+		buf_fmt(out, " since %s", text_span(now - v->pending_at, span));
 	if (*v->pending_notifier != '\0') {
 		buf_str(out, " (asked for by ");
 		text_clean(out, v->pending_notifier);
 		buf_u8(out, ')');
 	}
-	if (v->pending_at > 0)
-		buf_fmt(out, " since %s", text_span(now - v->pending_at, span));
 	if (*v->forced_wait == '\0' || is(v->activity, "transferring"))
 		return;
 	if (v->forced_wait_at > now) {
