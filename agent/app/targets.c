@@ -19,6 +19,13 @@
 /* Our own database could not be read or written. */
 #define TROUBLE_US (10 * ZR_US_PER_S)
 
+/*
+ * Hosts that have no rows yet, by their places among the NS records, which are the same as long as
+ * the row is; with MISSING_VALID.  0: not known, or too many hosts.
+ */
+#define MISSING_HOSTS 31
+#define MISSING_VALID 0x80000000u
+
 static const struct timeval next_turn = {0, 0};
 
 /* ---- the queue, and the timers ---- */
@@ -245,14 +252,54 @@ has(const struct zr_addr *v, size_t n, const struct zr_addr *a)
 	return false;
 }
 
+static uint32_t
+missing(const struct survey *s)
+{
+	uint32_t bits = MISSING_VALID;
+
+	if (s->host_count > MISSING_HOSTS)
+		return 0;
+	for (size_t i = 0; i < s->host_count; i++)
+		if (s->hosts[i].asking || s->hosts[i].again)
+			bits |= UINT32_C(1) << i;
+	return bits;
+}
+
+/* Has it got its row before a restart? */
+static bool
+written(const struct targets_run *run, const struct survey *s, const struct target *t)
+{
+	if (run->row.tries == 0)
+		return false;
+	for (size_t i = 0; i < s->host_count && i < MISSING_HOSTS; i++)
+		if (t->host == s->hosts[i].name)
+			return (run->row.tries & UINT32_C(1) << i) == 0;
+	return false;
+}
+
 /* Addresses of also-notify have got their rows with the commit, whatever else they are. */
 static bool
-wanted(const struct zone_targets *zt, const struct target *t)
+wanted(const struct zone_targets *zt, const struct survey *s, const struct target *t)
 {
 	const struct config_addrs *also = &entry_config(zt->entry)->also_notify;
 
 	return t->why == TARGETS_IN && !has(also->v, also->n, &t->addr) &&
-	       !has(zt->run->posted, zt->run->posted_count, &t->addr);
+	       !has(zt->run->posted, zt->run->posted_count, &t->addr) && !written(zt->run, s, t);
+}
+
+/* The rows are on disk; those of these hosts are not. */
+static void
+note_missing(struct zone_targets *zt)
+{
+	struct targets_run *run = zt->run;
+	struct store_order *o;
+
+	if (run->missing == run->row.tries)
+		return;
+	run->row.tries = run->missing;
+	o = store_order_new(STORE_OUTBOX_SET, zt->entry->z.id);
+	o->notify.row = run->row;
+	agent_store(zt->entry->agent, o, false);
 }
 
 static struct store_notify *
@@ -268,11 +315,12 @@ make_rows(struct zone_targets *zt, const struct survey *s, size_t *count)
 	for (size_t i = 0; i < s->count; i++) {
 		const struct target *t = &s->v[i];
 
-		if (!wanted(zt, t))
+		if (!wanted(zt, s, t))
 			continue;
 		r = &v[n++];
 		*r = run->row;
 		r->id = 0;
+		r->tries = 0;
 		r->target = t->addr;
 		snprintf(r->downstream, sizeof(r->downstream), "%s",
 		    t->downstream == TARGETS_NOBODY ? "ns" : p->downstreams[t->downstream]->name);
@@ -349,6 +397,7 @@ work(struct zone_targets *zt)
 	}
 	keep(zt, &s);
 	log_found(zt, &s);
+	run->missing = missing(&s);
 	last = s.asking + s.again == 0 || given_up(zt);
 	if (s.asking == 0 || last)
 		tell_unresolved(zt, &s);
@@ -373,9 +422,11 @@ targets_posted(struct entry *en, const struct store_order *o)
 		later(zt, TROUBLE_US);
 	} else if (zt->last && !zt->stale) {
 		run_end(zt);
-	} else if (zt->missed) {
-		enqueue(zt);
+	} else if (!zt->stale) {
+		note_missing(zt);
 	}
+	if (zt->missed && zt->run != NULL)
+		enqueue(zt);
 }
 
 static void

@@ -92,6 +92,7 @@ struct targets_run {
 	size_t posted_count;
 	struct host_wait *waits;
 	int64_t delay_us; /* until the next look-up of what failed */
+	uint32_t missing; /* of the last survey, see targets.c */
 };
 
 struct zone_targets {
