@@ -259,12 +259,13 @@ def test_ends(lab):
         "signal": "kill -9 $$",
         "quits": "trap 'echo bye >&2; exit 0' TERM; sleep 1000 & wait",
         "deaf": "trap '' TERM; echo deaf >&2; sleep 1000; sleep 1000",
+        "half": "sh -c 'trap \"\" TERM; sleep 1000; sleep 1000' & wait",
         "leaves": "sleep 1000 & exit 0",
         "long": "head -c 100000 /dev/zero | tr '\\000' x >&2; exit 3",
     }
     hooks = {n: Hook(lab, n, b) for n, b in bodies.items()}
     downs = {n: h.conf() for n, h in hooks.items()}
-    for n in ("signal", "quits", "deaf", "long"):
+    for n in ("signal", "quits", "deaf", "half", "long"):
         downs[n].update(KILLED)
     for n, argv in {"absent": ["no-such-program", "{zone}"], "nofile": ["/nonexistent/program"],
                     "folder": ["/etc"], "noexec": ["/etc/passwd"]}.items():
@@ -281,7 +282,7 @@ def test_ends(lab):
     it = live(s.relay)["second"]
     assert (it["zone"], it["state"], it["tries"], it["serial"], it["forced"]) == (ZONE, "retry", 1, 1, False)
     assert it["text"] == "exit 1: not  yet?[31m"
-    assert 8e6 < it["next_at"] - time.time() * 1e6 <= 10e6 and abs(it["since_at"] - time.time() * 1e6) < 2e6 * SLOW
+    assert (10 - 2 * SLOW) * 1e6 < it["next_at"] - time.time() * 1e6 <= 10e6 and abs(it["since_at"] - time.time() * 1e6) < 2e6 * SLOW
     it = live(s.relay)["deaf"]
     assert it["state"] == "running" and "text" not in it and abs(it["next_at"] - it["since_at"] - 1e6) < 1e4
     # And so says the tool, the end of the last try from the database.
@@ -296,6 +297,7 @@ def test_ends(lab):
     assert wait_result(s.relay, "quits", "failed") == "not done in 1s: bye"
     assert wait_result(s.relay, "deaf", "failed") == "not done in 1s: deaf"
     assert time.monotonic() - began >= 5
+    assert wait_result(s.relay, "half", "failed") == "not done in 1s"
     assert wait_result(s.relay, "second", "done") == "exit 0"
     assert time.monotonic() - began >= 9
     assert [len(hooks[n].calls()) for n in ("ok", "second", "never", "signal", "deaf")] == [1, 2, 1, 1, 1]
@@ -312,7 +314,8 @@ def test_ends(lab):
     left = hooks["leaves"].calls()[0][0]
     assert group_members(left)
     os.killpg(left, signal.SIGKILL)
-    assert not group_members(hooks["deaf"].calls()[0][0])
+    for n in ("deaf", "half"):
+        assert not group_members(hooks[n].calls()[0][0])
     again = s.relay.events("hook-failed", downstream="second")[0]
     assert abs(int(again["again_us"]) - 10_000_000) < 1000
 
@@ -431,6 +434,14 @@ def test_newer_does_not_wait(lab):
     fails.wait_calls(2)
     assert time.monotonic() - began < 5 * SLOW
     wait_for(lambda: owed(s.relay) == [("fails", 0, 2, 1)], 10, "one try of the newer")
+    # The pause and the tries outlive the daemon.
+    s.relay.kill()
+    s.relay.start()
+    fails.wait_calls(3)
+    assert time.monotonic() - began > 9
+    assert wait_result(s.relay, "fails", "failed") == "exit 1"
+    at_rest(s.relay)
+    assert s.relay.events("hook-failed", again="false")[0]["tries"] == "2" and len(fails.calls()) == 3
 
 
 # ---- over the life of the daemon ----
@@ -469,14 +480,28 @@ def test_killed_between(lab):
 def test_stop_is_bounded(lab):
     """One that does not end at TERM keeps the daemon for 5 s, and is owed still."""
     deaf = Hook(lab, "deaf", "trap '' TERM; sleep 1000; sleep 1000")
-    s = Scene(lab, more_downstreams={"deaf": deaf.conf()})
-    deaf.wait_calls(1)
+    mild = Hook(lab, "mild", "exec sleep 1000")
+    zones = {ZONE: zone_text(), "gone.test": zone_text(zone="gone.test")}
+    s = Scene(lab, zones, more_downstreams={"deaf": deaf.conf(), "mild": mild.conf()}, server={"max-hooks": 8})
+    deaf.wait_calls(2)
+    mild.wait_calls(2)
+    # What runs for a zone that has gone is ended like the others.
+    del s.relay.zones["gone.test"]
+    s.relay.write()
+    s.relay.ctl("reload")
     began = time.monotonic()
     s.relay.stop()
     took = time.monotonic() - began
     assert 4.5 < took < 8 * SLOW
-    wait_for(lambda: not group_members(deaf.calls()[0][0]), 5, "the end of the group")
-    assert [o[:3] for o in owed(s.relay)] == [("deaf", 0, 1)]
+    wait_for(lambda: not any(group_members(c[0]) for c in deaf.calls() + mild.calls()), 5, "the end of the groups")
+    assert [o[:3] for o in owed(s.relay)] == [("deaf", 0, 1), ("mild", 0, 1)]
+    # What has lost its command meanwhile is struck off.
+    del s.relay.downstreams["deaf"]["on-change"]
+    s.relay.write()
+    s.relay.start()
+    mild.wait_calls(3)
+    wait_for(lambda: [o[0] for o in owed(s.relay)] == ["mild"], 5, "one that is owed")
+    assert len(deaf.calls()) == 2
 
 
 def test_reload(lab):
