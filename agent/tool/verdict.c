@@ -245,7 +245,9 @@ say_state(const struct verdict *v, int64_t now, struct buf *out)
 		buf_str(out, "never loaded");
 	else
 		buf_str(out, "never loaded: no primary has answered yet");
-	add_error(v, now, out);
+	/* Without a code: they answered, and what they have was said. */
+	if (!is(v->state, "failing") || *v->older == '\0' || *v->error_code != '\0')
+		add_error(v, now, out);
 	if (!add_activity(v, now, out))
 		add_next(v, now, out);
 }
