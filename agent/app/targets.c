@@ -19,13 +19,6 @@
 /* Our own database could not be read or written. */
 #define TROUBLE_US (10 * ZR_US_PER_S)
 
-/*
- * Hosts that have no rows yet, by their places among the NS records, which are the same as long as
- * the row is; with MISSING_VALID.  0: not known, or too many hosts.
- */
-#define MISSING_HOSTS 31
-#define MISSING_VALID 0x80000000u
-
 static const struct timeval next_turn = {0, 0};
 
 /* ---- the queue, and the timers ---- */
@@ -243,50 +236,6 @@ tell_unresolved(struct zone_targets *zt, const struct survey *s)
 
 /* ---- rows ---- */
 
-static bool
-has(const struct zr_addr *v, size_t n, const struct zr_addr *a)
-{
-	for (size_t i = 0; i < n; i++)
-		if (addr_equal(&v[i], a))
-			return true;
-	return false;
-}
-
-static uint32_t
-missing(const struct survey *s)
-{
-	uint32_t bits = MISSING_VALID;
-
-	if (s->host_count > MISSING_HOSTS)
-		return 0;
-	for (size_t i = 0; i < s->host_count; i++)
-		if (s->hosts[i].asking || s->hosts[i].again)
-			bits |= UINT32_C(1) << i;
-	return bits;
-}
-
-/* Has it got its row before a restart? */
-static bool
-written(const struct targets_run *run, const struct survey *s, const struct target *t)
-{
-	if (run->row.tries == 0)
-		return false;
-	for (size_t i = 0; i < s->host_count && i < MISSING_HOSTS; i++)
-		if (t->host == s->hosts[i].name)
-			return (run->row.tries & UINT32_C(1) << i) == 0;
-	return false;
-}
-
-/* Addresses of also-notify have got their rows with the commit, whatever else they are. */
-static bool
-wanted(const struct zone_targets *zt, const struct survey *s, const struct target *t)
-{
-	const struct config_addrs *also = &entry_config(zt->entry)->also_notify;
-
-	return t->why == TARGETS_IN && !has(also->v, also->n, &t->addr) &&
-	       !has(zt->run->posted, zt->run->posted_count, &t->addr) && !written(zt->run, s, t);
-}
-
 /* The rows are on disk; those of these hosts are not. */
 static void
 note_missing(struct zone_targets *zt)
@@ -302,34 +251,6 @@ note_missing(struct zone_targets *zt)
 	agent_store(zt->entry->agent, o, false);
 }
 
-static struct store_notify *
-make_rows(struct zone_targets *zt, const struct survey *s, size_t *count)
-{
-	const struct config_policy *p = entry_config(zt->entry);
-	struct targets_run *run = zt->run;
-	struct store_notify *v = zr_xcalloc(s->count + 1, sizeof(*v)), *r;
-	size_t n = 0;
-
-	run->posted =
-	    zr_xrealloc(run->posted, (run->posted_count + s->count + 1) * sizeof(*run->posted));
-	for (size_t i = 0; i < s->count; i++) {
-		const struct target *t = &s->v[i];
-
-		if (!wanted(zt, s, t))
-			continue;
-		r = &v[n++];
-		*r = run->row;
-		r->id = 0;
-		r->tries = 0;
-		r->target = t->addr;
-		snprintf(r->downstream, sizeof(r->downstream), "%s",
-		    t->downstream == TARGETS_NOBODY ? "ns" : p->downstreams[t->downstream]->name);
-		run->posted[run->posted_count++] = t->addr;
-	}
-	*count = n;
-	return v;
-}
-
 /* `last`: the row without target goes. */
 static void
 post(struct zone_targets *zt, const struct survey *s, bool last)
@@ -339,7 +260,7 @@ post(struct zone_targets *zt, const struct survey *s, bool last)
 	struct store_notify *v;
 	size_t n;
 
-	v = make_rows(zt, s, &n);
+	v = targets_rows(zt, s, &n);
 	n = outbox_spread(en, v, n);
 	if (n == 0 && !last) {
 		free(v);
@@ -397,7 +318,7 @@ work(struct zone_targets *zt)
 	}
 	keep(zt, &s);
 	log_found(zt, &s);
-	run->missing = missing(&s);
+	run->missing = targets_missing(&s);
 	last = s.asking + s.again == 0 || given_up(zt);
 	if (s.asking == 0 || last)
 		tell_unresolved(zt, &s);
@@ -474,7 +395,7 @@ targets_has(const struct entry *en, const struct zr_addr *target)
 	const struct config_policy *p = entry_config(en);
 	struct zone_targets *zt = en->targets;
 
-	if (has(p->also_notify.v, p->also_notify.n, target))
+	if (targets_among(p->also_notify.v, p->also_notify.n, target))
 		return true;
 	if (!targets_computed(en))
 		return false;
@@ -482,7 +403,7 @@ targets_has(const struct entry *en, const struct zr_addr *target)
 		return true;
 	if (zt->generation != en->agent->targets->generation)
 		renew(zt);
-	return zt->partial || has(zt->in, zt->in_count, target);
+	return zt->partial || targets_among(zt->in, zt->in_count, target);
 }
 
 /* ---- life ---- */
