@@ -180,6 +180,8 @@ def test_zones(lab):
 def test_zone_current(lab):
     s = Fleet(lab)
     s.update(["new A 192.0.2.9"])
+    # Whoever fetches first is not waited for.
+    wait_for(lambda: s.downstream_state()["acked_serial"] == 2, 10, "acknowledged")
     assert s.down.ixfr(ZONE, s.at, 1).kind == "diff"
     wait_for(lambda: s.downstream_state()["state"] == "current", 10, "fetched")
     s.settle()
