@@ -363,9 +363,10 @@ GROUP BY k.name ORDER BY k.name;
 WITH lost AS MATERIALIZED (
 	SELECT DISTINCT f.name, f.state, f.zone, name_show(z.name) AS zone_name
 	FROM forced_now AS f JOIN zone AS z ON z.id = f.zone
-	LEFT JOIN downstream_now AS s ON s.zone = f.zone AND s.name = f.name
 	WHERE f.state IN ('refused', 'given-up') OR (f.state = 'unverified' AND NOT f.excused)
-		OR (f.state = 'unsupported' AND s.state IS NOT 'current' AND NOT f.excused)
+		OR (f.state = 'unsupported' AND NOT f.excused AND (SELECT s.state
+			FROM downstream_now AS s WHERE s.zone = f.zone AND s.name = f.name)
+			IS NOT 'current')
 )
 SELECT l.name, l.state, count(*) AS zones, (SELECT group_concat(zone_name, ', ') FROM (
 		SELECT zone_name FROM lost AS o WHERE o.name = l.name AND o.state = l.state
@@ -376,7 +377,7 @@ FROM lost AS l GROUP BY l.name, l.state ORDER BY l.name, l.state;
 -- name: tool_zone_trouble
 WITH lost AS MATERIALIZED (
 	SELECT DISTINCT f.name, f.state FROM forced_live AS f
-	LEFT JOIN downstream_now AS s ON s.zone = f.zone AND s.name = f.name
+	LEFT JOIN downstream_now AS s ON s.zone = :zone AND s.name = f.name
 	WHERE f.zone = :zone AND (f.state <> 'unsupported' OR s.state IS NOT 'current')
 		AND NOT (f.state IN ('unverified', 'unsupported') AND f.excused)
 	ORDER BY f.name
