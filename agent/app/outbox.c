@@ -412,6 +412,9 @@ owe(struct entry *en, const struct store_notify *r, const struct config_downstre
 	struct notifyout_arg arg = {
 	    .kind = kind, .serial = r->serial, .not_before = mono_of(a, r->not_before)};
 
+	if (late && kind == NOTIFYOUT_AXFR && outbox_has_command(en, r->downstream) &&
+	    arg.not_before.us < a->now.mono.us + OUTBOX_COMMAND_US)
+		arg.not_before.us = a->now.mono.us + OUTBOX_COMMAND_US;
 	if (o != NULL) {
 		o->row = r->id;
 		o->late = late;
