@@ -149,6 +149,7 @@ struct entry {
 	char *error;		      /* text of the last failure, for live status; NULL = none */
 	struct zr_mono triggered;     /* when the running round was asked for, for the log */
 	struct zr_wall pending_at;    /* since when something is owed; unset: nothing is */
+	struct zr_mono repair_at;     /* no damage makes us transfer it again before that */
 };
 
 struct listener {
@@ -373,6 +374,9 @@ const struct config_downstream *outbox_target(
     const struct entry *en, const char *name, const struct zr_addr *target);
 /* The zone's downstream of this name, or NULL. */
 const struct config_downstream *outbox_downstream(const struct entry *en, const char *name);
+/* NOTIFY(AXFR) leaves so long after the command of a downstream that has one for it. */
+#define OUTBOX_COMMAND_US (1 * ZR_US_PER_S)
+bool outbox_has_command(const struct entry *en, const char *name);
 /* How long the first NOTIFY(AXFR)s of the last event are spread over. */
 int64_t outbox_splay(const struct entry *en, size_t targets);
 /* Rows came back from the store with their ids: from now on they are owed. */
