@@ -212,6 +212,12 @@ stream_turn(struct client *c, struct buf *b)
 	struct zr_err e = {0};
 	int rc = xfrstream_next(&s->x, b, &e);
 
+	if (rc < 0 && s->x.messages == 0) { /* nothing was sent: it can be said in words */
+		send_servfail(c, &s->req);
+		stream_end(s, &e);
+		conn_unhold(c->conn);
+		return true;
+	}
 	if (rc > 0 && !conn_send(c->conn, b->data, b->len, NULL, 0))
 		rc = zr_fail(&e, ZR_IO, "the connection takes nothing more");
 	if (rc < 0) {

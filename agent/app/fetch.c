@@ -115,7 +115,7 @@ primary_learns(struct agent *a, struct primary *p, unsigned address, const struc
 	}
 	if (d->plain && d->outcome != JOB_FAILED)
 		primary_edns_failed(p, address, a->now.mono);
-	if (d->ixfr_failed)
+	if (d->ixfr_failed && d->ixfr_code != ZR_DAMAGED) /* that is our own fault */
 		primary_ixfr_failed(
 		    p, d->ixfr_code == ZR_NOTIMP || d->ixfr_code == ZR_FORMERR, a->now.mono);
 	if (d->outcome == JOB_FAILED && (!d->connected || d->err.code == ZR_TIMEOUT))

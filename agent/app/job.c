@@ -128,7 +128,7 @@ loaded(struct job *j)
 		return;
 	}
 	j->outcome = JOB_READY;
-	if (m->stored && m->have && xfrin_soa(j->x) != NULL &&
+	if (m->stored && m->have && xfrin_soa(j->x) != NULL && !j->result.repaired &&
 	    memcmp(m->digest, j->result.sum.digest, SEGMENT_DIGEST) == 0)
 		j->outcome = JOB_IDENTICAL;
 	j->phase = JOB_REPORT;
@@ -174,7 +174,7 @@ load(struct job *j)
 	case LOAD_FAIL:
 		break;
 	}
-	if (j->diff != NULL && (e.code == ZR_DIFF || e.code == ZR_LIMIT))
+	if (j->diff != NULL && (e.code == ZR_DIFF || e.code == ZR_LIMIT || e.code == ZR_DAMAGED))
 		fall_back(j, &e);
 	else
 		fail(j, &e);
