@@ -7,11 +7,11 @@
 #include "app/agent_p.h"
 #include "base/mem.h"
 #include "wire/name.h"
+#include "wire/rr.h"
 
 /* The journal of a zone may take as much as the zone itself (I-22), but a small one is never cut
  * short. */
 #define JOURNAL_MIN_OCTETS (64 * 1024)
-#define HOOK_AFTER_NOTIFY_US ZR_US_PER_S
 
 static void
 fill_log(const struct entry *en, struct store_commit *c, const struct job_done_mail *d)
@@ -96,21 +96,20 @@ leave_out_hooks(const struct entry *en, struct store_commit *c)
 	c->hook_count = kept;
 }
 
-/*
- * The command follows the NOTIFY of its downstream, splayed like that: both lead to a transfer of
- * the whole zone.  Not at the same moment: NSD forgets a force_transfer that comes while it asks
- * for the serial because of a NOTIFY.
- */
+/* They are splayed like the NOTIFYs that follow them (rows.c): each leads to a whole transfer. */
 static void
-time_hooks(struct store_commit *c)
+splay_hooks(struct store_commit *c)
 {
 	for (size_t i = 0; i < c->hook_count; i++)
-		for (size_t k = 0; k < c->notify_count; k++)
-			if (strcmp(c->hooks[i].name, c->notify[k].downstream) == 0 &&
-			    c->hooks[i].not_before.us <
-				c->notify[k].not_before.us + HOOK_AFTER_NOTIFY_US)
-				c->hooks[i].not_before.us =
-				    c->notify[k].not_before.us + HOOK_AFTER_NOTIFY_US;
+		for (size_t k = 0; k < c->notify_count; k++) {
+			const struct store_notify *n = &c->notify[k];
+			int64_t at =
+			    n->not_before.us - (n->qtype == TYPE_AXFR ? OUTBOX_COMMAND_US : 0);
+
+			if (strcmp(c->hooks[i].name, n->downstream) == 0 &&
+			    c->hooks[i].not_before.us < at)
+				c->hooks[i].not_before.us = at;
+		}
 }
 
 void
@@ -146,7 +145,7 @@ commit_start(struct entry *en, const struct zone_order *zo)
 	c->hooks = hook_rows(en, zc, c->log.peer, &c->hook_count);
 	if (zc->forced) {
 		leave_out_hooks(en, c);
-		time_hooks(c);
+		splay_hooks(c);
 	}
 	en->committing = true;
 	en->commit_attempt = zo->attempt;
