@@ -273,8 +273,8 @@ mono_of(const struct agent *a, struct zr_wall t)
 {
 	int64_t ahead = t.us - a->now.wall.us;
 
-	/* No pause is longer: the clock has jumped. */
-	if (t.us == 0 || ahead < 0 || ahead > HOOKRUN_CAP_US)
+	/* A row from before a clock jump must not wait for years. */
+	if (t.us == 0 || ahead < 0 || ahead > 24 * 3600 * ZR_US_PER_S)
 		ahead = 0;
 	return (struct zr_mono){a->now.mono.us + ahead};
 }
