@@ -107,7 +107,7 @@ def at_rest(relay, timeout=20):
 
 
 def test_after_commits(lab):
-    """After a change on-change, after a forced transfer on-forced, after nothing else anything."""
+    """After a change on-change, after a forced transfer on-forced or else, if it is a change, on-change."""
     forced, change, both = Hook(lab, "forced"), Hook(lab, "change"), Hook(lab, "both")
     s = ForcedScene(lab, more_downstreams={
         "f": forced.conf("on-forced", "{zone} {kind} {serial} {old-serial} {primary}"),
@@ -133,15 +133,17 @@ def test_after_commits(lab):
     s.force()
     s.wait_events(1)
     forced.wait_calls(1)
+    change.wait_calls(3)
     both.wait_calls(3)
     at_rest(s.relay)
+    assert change.calls()[2][1:] == (ZONE, 2, "SOA", f"{ZONE} SOA 2 2 up")
     assert forced.calls()[0][1:] == (ZONE, 2, "AXFR", f"{ZONE} AXFR 2 2 up")
     # By command, without new content.
     s.relay.ctl("retransfer", ZONE)
     forced.wait_calls(2)
     both.wait_calls(4)
     at_rest(s.relay)
-    assert len(change.calls()) == 2 and len(forced.calls()) == 2
+    assert len(change.calls()) == 3 and len(forced.calls()) == 2
     assert [c[4] for c in both.calls()] == ["change", "change", "forced", "forced"]
     assert results(s.relay) == {n: ("done", "exit 0") for n in "fcb"}
     done = s.relay.events("hook-done", downstream="f")
