@@ -170,6 +170,16 @@ struct job_rec {
 	void *arg; /* NULL after job_forget(): nobody wants the answer */
 };
 
+/*
+ * TCP never uses a descriptor as high as these, so that some are left for UDP, files and commands
+ * whatever others do (TB-12).  The kernel gives the lowest that is free: a high one means that as
+ * many are in use.
+ */
+struct fd_limits {
+	int strangers, peers; /* accepted from them */
+	int own;	      /* connections of ours */
+};
+
 struct agent_stats {
 	uint64_t notify_in, notify_refused, notify_out, checks, transfers, transfers_failed,
 	    commits, streams, streams_failed, queries;
@@ -190,6 +200,7 @@ struct agent {
 	unsigned worker_count, next_worker, stopped_workers;
 	struct listener *listeners;
 	uint32_t next_listener;
+	struct fd_limits fds;
 	struct udpq *udpq, *notifyq;
 	unsigned query_sockets;		   /* of udpq */
 	struct owed *asking, **asking_end; /* NOTIFYs whose socket waits, oldest first */

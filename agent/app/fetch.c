@@ -97,6 +97,7 @@ job_query(struct agent *a, const struct zr_addr *dest, const struct zr_addr *sou
 	m->query = zr_xmemdup(msg, len);
 	m->query_len = len;
 	m->connect_timeout_us = connect;
+	m->fd_max = a->fds.own;
 	m->idle_timeout_us = timeout_us;
 	m->total_timeout_us = timeout_us + connect;
 	post_job(a, (unsigned)(job % a->worker_count), m, done, arg);
@@ -295,15 +296,22 @@ fetch_start(struct entry *en, const struct zone_order *o)
 		m->source = *source;
 	m->edns = primary_use_edns(p, o->fetch.address, a->now.mono);
 	m->connect_timeout_us = a->cfg->server.connect_timeout_us;
+	m->fd_max = a->fds.own;
 	m->idle_timeout_us = a->cfg->server.transfer_idle_us;
+	m->min_rate = a->cfg->server.min_rate;
+	m->min_rate_us = a->cfg->server.min_rate_us;
 	m->total_timeout_us = cp->max_transfer_us;
 	m->have = o->fetch.have_serial && en->has_rows;
 	m->xfr =
 	    o->fetch.ixfr && m->have && primary_use_ixfr(p, a->now.mono) ? XFRIN_IXFR : XFRIN_AXFR;
 	m->forced = o->fetch.forced;
 	m->readd = !pc->ixfr_strict;
-	m->limits =
-	    (struct xfrin_limits){.max_octets = cp->max_size, .max_records = cp->max_records};
+	m->limits = (struct xfrin_limits){
+	    .max_octets = cp->max_size,
+	    .max_records = cp->max_records,
+	    .max_messages = cp->max_messages,
+	    .max_steps = cp->max_steps,
+	};
 	m->journal_steps = cp->journal_steps;
 	fill_copy(m, en);
 	en->job = m->job;

@@ -152,6 +152,7 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	sm->client = to->client;
 	sm->stream = agent_number(a);
 	sm->kind = out->action == XFROUT_FULL ? STREAM_FULL : STREAM_DIFF;
+	sm->total_timeout_us = entry_config(en)->max_transfer_out_us;
 	sm->zone_id = en->z.id;
 	sm->epoch = en->epoch;
 	sm->version = en->version;
