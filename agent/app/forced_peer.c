@@ -460,8 +460,10 @@ load_peer(void *arg, const struct store_forced_peer *r)
 	p->state = state_of(r->state);
 	p->at = r->at;
 	snprintf(p->text, sizeof(p->text), "%.*s", FORCED_TEXT_MAX - 1, r->text);
-	if (fz->f.event < r->event)
+	if (fz->f.event < r->event) {
 		fz->f.event = r->event;
+		fz->event_at = r->at;
+	}
 	return 0;
 }
 
