@@ -165,6 +165,15 @@ what_the_commit_says(void **state)
 	assert_true(committed()->operator);
 	assert_int_equal(committed()->notifier, 1);
 	assert_int_equal(committed()->asked.us, asked + 7 * S);
+	rig_store_all(&r);
+	/* A command to check, taken along, is not one to transfer. */
+	rig_pass(&r, 100 * S);
+	rig_step(&r, ZONE_EV_REFRESH, NULL);
+	rig_notify_axfr(&r, 1, false);
+	rig_grant(&r);
+	rig_ready(&r, 11, false, true);
+	assert_true(committed()->forced);
+	assert_false(committed()->operator);
 }
 
 /* the proof is as durable as the mark. */
@@ -207,6 +216,75 @@ proof_after_a_crash(void **state)
 			assert_int_equal(rig_ordered(&r, ZONE_OR_COMMIT), rows[i].install);
 		}
 	}
+}
+
+/* A round that failed is repeated for the same ones: who, and since when. */
+static void
+repeated_for_the_same(void **state)
+{
+	(void)state;
+	at_rest();
+	rig_notify_axfr(&r, 2, false);
+	int64_t asked = r.now.wall.us;
+	for (unsigned i = 0; i < 3; i++) {
+		rig_pass(&r, S);
+		rig_grant(&r);
+		if (i == 2)
+			rig_notify_axfr(&r, 2, false);
+		rig_xfer_fail(&r, ZR_SERVFAIL, true);
+	}
+	rig_run(&r, 10);
+	rig_pass(&r, 600 * S);
+	rig_timer(&r);
+	rig_notify_axfr(&r, 0, false); /* once it is queued, its first one stays */
+	assert_int_equal(r.asked, 2);
+	rig_grant(&r);
+	rig_ready(&r, 10, false, true);
+	assert_int_equal(committed()->asked.us, asked);
+}
+
+/* A command in the middle of a check keeps its lane. */
+static void
+command_keeps_its_lane(void **state)
+{
+	(void)state;
+	at_rest();
+	rig_notify(&r, 0, -1);
+	rig_grant(&r);
+	rig_step(&r, ZONE_EV_RETRANSFER, NULL);
+	rig_soa_fail(&r, ZR_SERVFAIL, true);
+	assert_int_equal(r.what, SCHED_SOA);
+	rig_grant(&r);
+	rig_soa(&r, 10);
+	assert_int_equal(r.what, SCHED_FORCED);
+	assert_int_equal(r.lane, LANE_OPERATOR);
+}
+
+/* What was proved once does not prove what comes after it was dealt with. */
+static void
+proof_is_for_one(void **state)
+{
+	(void)state;
+	at_rest();
+	rig_notify_axfr(&r, 0, true);
+	rig_run(&r, 10);
+	assert_int_equal(r.row.pending, ZONE_PENDING_NONE);
+	rig_pass(&r, 60 * S);
+	rig_notify_axfr(&r, 1, false);
+	assert_false(rig_order(&r, ZONE_OR_MARK)->mark.authenticated);
+	rig_notify_axfr(&r, 1, true);
+	assert_true(rig_order(&r, ZONE_OR_MARK)->mark.authenticated);
+	assert_int_equal(rig_order(&r, ZONE_OR_MARK)->mark.notifier, 1);
+	rig_grant(&r);
+	rig_notify_axfr(&r, 2, false); /* while the proved one runs */
+	rig_ready(&r, 10, false, true);
+	rig_store_all(&r);
+	rig_pass(&r, 60 * S);
+	rig_timer(&r);
+	assert_int_equal(r.asked, 2);
+	rig_grant(&r);
+	rig_ready(&r, 5, false, false);
+	assert_false(rig_ordered(&r, ZONE_OR_COMMIT));
 }
 
 /* ---- serials ---- */
@@ -362,6 +440,9 @@ main(void)
 	    T(proof_is_not_redirected),
 	    T(what_the_commit_says),
 	    T(proof_after_a_crash),
+	    T(repeated_for_the_same),
+	    T(command_keeps_its_lane),
+	    T(proof_is_for_one),
 	    T(pairs_of_serials),
 	    T(no_other_gate),
 	    T(expired_zone),
