@@ -14,6 +14,8 @@
 /* UDP sockets for queries of our own, when the limit of descriptors allows. */
 #define QUERY_SOCKETS 1024
 #define NOTIFY_SOCKETS 512
+/* Descriptors that TCP leaves to others, or a quarter of all. */
+#define SPARE_DESCRIPTORS 128
 /* Lines about strangers: a burst, then one a second. */
 #define STRANGER_BURST 20
 /* Complaints about zones: when a primary of 100,000 is dead, not one for each. */
@@ -244,6 +246,17 @@ descriptor_limit(void)
 	return r.rlim_cur > 1000000 ? 1000000 : (unsigned)r.rlim_cur;
 }
 
+/* Strangers are turned away first, then peers; what we begin ourselves goes on longest. */
+static void
+share_descriptors(struct fd_limits *l, unsigned fds)
+{
+	unsigned spare = fds / 4 < SPARE_DESCRIPTORS ? fds / 4 : SPARE_DESCRIPTORS;
+
+	l->own = (int)(fds - spare);
+	l->peers = l->own - l->own / 8;
+	l->strangers = l->own - l->own / 4;
+}
+
 static void
 open_tables(struct agent *a)
 {
@@ -286,6 +299,7 @@ open_loop(struct agent *a, struct zr_err *e)
 	a->timer_event = event_new(a->base, -1, 0, on_timer, a);
 	a->sched_event = event_new(a->base, -1, 0, on_sched, a);
 	event_add(a->mail_event, NULL);
+	share_descriptors(&a->fds, fds);
 	a->query_sockets = queries < QUERY_SOCKETS ? queries : QUERY_SOCKETS;
 	a->udpq = udpq_new(a->base, a->query_sockets);
 	a->notifyq = udpq_new(a->base, notifies < NOTIFY_SOCKETS ? notifies : NOTIFY_SOCKETS);

@@ -161,6 +161,7 @@ struct entry {
 	char *error;		      /* text of the last failure, for live status; NULL = none */
 	struct zr_mono triggered;     /* when the running round was asked for, for the log */
 	struct zr_wall pending_at;    /* since when something is owed; unset: nothing is */
+	struct zr_mono repair_at;     /* no damage makes us transfer it again before that */
 };
 
 struct listener {
@@ -179,6 +180,16 @@ struct job_rec {
 	/* Called once; `d` is freed by the caller unless taken (set to NULL). */
 	void (*done)(struct agent *a, void *arg, struct job_done_mail **d);
 	void *arg; /* NULL after job_forget(): nobody wants the answer */
+};
+
+/*
+ * TCP never uses a descriptor as high as these, so that some are left for UDP, files and commands
+ * whatever others do (TB-12).  The kernel gives the lowest that is free: a high one means that as
+ * many are in use.
+ */
+struct fd_limits {
+	int strangers, peers; /* accepted from them */
+	int own;	      /* connections of ours */
 };
 
 struct agent_stats {
@@ -201,6 +212,7 @@ struct agent {
 	unsigned worker_count, next_worker, stopped_workers;
 	struct listener *listeners;
 	uint32_t next_listener;
+	struct fd_limits fds;
 	struct udpq *udpq, *notifyq;
 	unsigned query_sockets;		   /* of udpq */
 	struct owed *asking, **asking_end; /* NOTIFYs whose socket waits, oldest first */
@@ -395,6 +407,9 @@ const struct config_downstream *outbox_target(
     const struct entry *en, const char *name, const struct zr_addr *target);
 /* The zone's downstream of this name, or NULL. */
 const struct config_downstream *outbox_downstream(const struct entry *en, const char *name);
+/* NOTIFY(AXFR) leaves so long after the command of a downstream that has one for it. */
+#define OUTBOX_COMMAND_US (1 * ZR_US_PER_S)
+bool outbox_has_command(const struct entry *en, const char *name);
 /* How long the first NOTIFY(AXFR)s of the last event are spread over. */
 int64_t outbox_splay(const struct entry *en, size_t targets);
 /* Rows came back from the store with their ids: from now on they are owed. */

@@ -14,12 +14,15 @@
 #include "core/xfrstream.h"
 #include "wire/query.h"
 
-/* Queued for one client before its streams wait. */
+/* Queued for one client before its streams wait; less when there are many clients. */
 #define OUT_HIGH (256 * 1024)
-#define OUT_LOW (64 * 1024)
-/* A message must come in whole, and a client must take something, within this. */
+#define OUT_LEAST (48 * 1024)
+#define OUT_LOW (32 * 1024)
+#define OUT_ALL (32 * 1024 * 1024)
+/* A message must come in whole within this. */
 #define MESSAGE_US (10 * ZR_US_PER_S)
-#define STALL_US (60 * ZR_US_PER_S)
+/* How often a client to whom something is being sent is looked at. */
+#define TICK_US ZR_US_PER_S
 /* Requests of one connection with main at once; then nothing more is read from it. */
 #define ASKED_MAX 64
 
@@ -47,6 +50,11 @@ struct client {
 	struct zr_addr peer, local;
 	unsigned asked;		   /* requests not answered yet */
 	struct outstream *streams; /* first one is next to send */
+	struct event *tick;	   /* pending while something is queued or streamed */
+	uint64_t min_rate;
+	int64_t min_rate_us;
+	int64_t window_us; /* of the rate: since when, and from where on */
+	uint64_t window_octets;
 };
 
 /* ---- streams ---- */
@@ -224,6 +232,12 @@ stream_turn(struct client *c, struct buf *b)
 	struct zr_err e = {0};
 	int rc = xfrstream_next(&s->x, b, &e);
 
+	if (rc < 0 && s->x.messages == 0) { /* nothing was sent: it can be said in words */
+		send_servfail(c, s);
+		stream_end(s, &e);
+		conn_unhold(c->conn);
+		return true;
+	}
 	if (rc > 0 && sign(s, b, &e) != 0)
 		rc = -1;
 	if (rc > 0 && !conn_send(c->conn, b->data, b->len, NULL, 0))
@@ -247,15 +261,94 @@ stream_turn(struct client *c, struct buf *b)
 	return true;
 }
 
-static void
+static size_t
+out_high(const struct worker *w)
+{
+	size_t share = OUT_ALL / (table_count(w->clients) + 1);
+
+	return share > OUT_HIGH ? OUT_HIGH : share < OUT_LEAST ? OUT_LEAST : share;
+}
+
+/* False: the client is gone. */
+static bool
 pump(struct client *c)
 {
 	struct buf b = BUF_INIT;
+	bool there = true;
 
-	while (c->streams != NULL && conn_pending(c->conn) < OUT_HIGH)
-		if (!stream_turn(c, &b))
-			break;
+	while (there && c->streams != NULL && conn_pending(c->conn) < out_high(c->w))
+		there = stream_turn(c, &b);
 	buf_clear(&b);
+	return there;
+}
+
+/* ---- slow ones ---- */
+
+static bool
+too_slow(struct client *c, int64_t now)
+{
+	uint64_t octets = conn_stats(c->conn)->octets_out;
+	bool slow;
+
+	if (conn_pending(c->conn) > 0 && now - c->window_us < c->min_rate_us)
+		return false;
+	slow = conn_pending(c->conn) > 0 && octets - c->window_octets < c->min_rate;
+	c->window_us = now;
+	c->window_octets = octets;
+	return slow;
+}
+
+static const struct outstream *
+too_long(const struct client *c, int64_t now)
+{
+	const struct outstream *s = c->streams;
+
+	while (s != NULL &&
+	       (s->m->total_timeout_us == 0 || now - s->started.mono.us <= s->m->total_timeout_us))
+		s = s->next;
+	return s;
+}
+
+static void
+watch(struct client *c)
+{
+	static const struct timeval tick = {.tv_sec = TICK_US / ZR_US_PER_S};
+
+	if (event_pending(c->tick, EV_TIMEOUT, NULL) ||
+	    (c->streams == NULL && conn_pending(c->conn) == 0))
+		return;
+	c->window_us = clock_now().mono.us;
+	c->window_octets = conn_stats(c->conn)->octets_out;
+	event_add(c->tick, &tick);
+}
+
+static void client_free(struct client *c, const struct zr_err *why);
+
+/* Half a zone must not look like a whole one: all of the connection ends. */
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval tick = {.tv_sec = TICK_US / ZR_US_PER_S};
+	struct client *c = arg;
+	int64_t now = clock_now().mono.us;
+	const struct outstream *late = too_long(c, now);
+	struct zr_err e = {0};
+
+	(void)fd;
+	(void)what;
+	if (late != NULL)
+		zr_fail(&e, ZR_TIMEOUT, "not finished after %lld s",
+		    (long long)(late->m->total_timeout_us / ZR_US_PER_S));
+	else if (too_slow(c, now))
+		zr_fail(&e, ZR_TIMEOUT, "the peer takes less than %llu octets in %lld s",
+		    (unsigned long long)c->min_rate, (long long)(c->min_rate_us / ZR_US_PER_S));
+	if (e.code != ZR_OK) {
+		conn_close(c->conn);
+		c->conn = NULL;
+		client_free(c, &e);
+	} else if (c->streams != NULL || conn_pending(c->conn) > 0) {
+		event_add(c->tick, &tick);
+	}
 }
 
 void
@@ -285,7 +378,8 @@ client_stream(struct worker *w, struct stream_mail *m)
 		return;
 	}
 	conn_resume(c->conn);
-	pump(c);
+	if (pump(c))
+		watch(c);
 }
 
 /* ---- the connection ---- */
@@ -303,6 +397,7 @@ client_free(struct client *c, const struct zr_err *why)
 	gone->peer = c->peer;
 	worker_report(w, &gone->mail);
 	table_del(w->clients, &c->id, sizeof(c->id));
+	event_free(c->tick);
 	free(c);
 	worker_maybe_stop(w);
 }
@@ -355,7 +450,7 @@ client_start(struct worker *w, struct accept_mail *m)
 	    .arg = c,
 	    .idle_us = m->idle_us,
 	    .message_us = MESSAGE_US,
-	    .stall_us = STALL_US,
+	    .stall_us = m->stall_us,
 	    .low_mark = OUT_LOW,
 	    .high_mark = 2 * OUT_HIGH,
 	};
@@ -364,6 +459,9 @@ client_start(struct worker *w, struct accept_mail *m)
 	c->id = m->client;
 	c->peer = m->peer;
 	c->local = m->local;
+	c->min_rate = m->min_rate;
+	c->min_rate_us = m->min_rate_us;
+	c->tick = event_new(w->base, -1, 0, on_tick, c);
 	table_put(w->clients, &c->id, sizeof(c->id), c);
 	c->conn = conn_open_fd(&spec, m->fd, &m->peer, &m->local);
 	m->fd = -1;
@@ -381,6 +479,7 @@ client_reply(struct worker *w, struct bytes_mail *m)
 		c->asked--;
 		if (m->len > 0)
 			conn_send(c->conn, m->bytes, m->len, NULL, 0);
+		watch(c);
 		conn_resume(c->conn);
 		conn_unhold(c->conn);
 		if (m->close)

@@ -7,6 +7,7 @@
 #include "app/agent_p.h"
 #include "base/mem.h"
 #include "wire/name.h"
+#include "wire/rr.h"
 
 /* The journal of a zone may take as much as the zone itself (I-22), but a small one is never cut
  * short. */
@@ -95,6 +96,22 @@ leave_out_hooks(const struct entry *en, struct store_commit *c)
 	c->hook_count = kept;
 }
 
+/* They are splayed like the NOTIFYs that follow them (rows.c): each leads to a whole transfer. */
+static void
+splay_hooks(struct store_commit *c)
+{
+	for (size_t i = 0; i < c->hook_count; i++)
+		for (size_t k = 0; k < c->notify_count; k++) {
+			const struct store_notify *n = &c->notify[k];
+			int64_t at =
+			    n->not_before.us - (n->qtype == TYPE_AXFR ? OUTBOX_COMMAND_US : 0);
+
+			if (strcmp(c->hooks[i].name, n->downstream) == 0 &&
+			    c->hooks[i].not_before.us < at)
+				c->hooks[i].not_before.us = at;
+		}
+}
+
 void
 commit_start(struct entry *en, const struct zone_order *zo)
 {
@@ -126,8 +143,10 @@ commit_start(struct entry *en, const struct zone_order *zo)
 		forced_before(en, zc, c);
 	fill_rows(en, zc, c);
 	c->hooks = hook_rows(en, zc, c->log.peer, &c->hook_count);
-	if (zc->forced)
+	if (zc->forced) {
 		leave_out_hooks(en, c);
+		splay_hooks(c);
+	}
 	en->committing = true;
 	en->commit_attempt = zo->attempt;
 	agent_store(en->agent, o, true);

@@ -97,6 +97,7 @@ job_query(struct agent *a, const struct zr_addr *dest, const struct zr_addr *sou
 	m->query = zr_xmemdup(msg, len);
 	m->query_len = len;
 	m->connect_timeout_us = connect;
+	m->fd_max = a->fds.own;
 	m->idle_timeout_us = timeout_us;
 	m->total_timeout_us = timeout_us + connect;
 	post_job(a, (unsigned)(job % a->worker_count), m, done, arg);
@@ -115,7 +116,7 @@ primary_learns(struct agent *a, struct primary *p, unsigned address, const struc
 	}
 	if (d->plain && d->outcome != JOB_FAILED)
 		primary_edns_failed(p, address, a->now.mono);
-	if (d->ixfr_failed)
+	if (d->ixfr_failed && d->ixfr_code != ZR_DAMAGED) /* that is our own fault */
 		primary_ixfr_failed(
 		    p, d->ixfr_code == ZR_NOTIMP || d->ixfr_code == ZR_FORMERR, a->now.mono);
 	if (d->outcome == JOB_FAILED && (!d->connected || d->err.code == ZR_TIMEOUT))
@@ -296,15 +297,22 @@ fetch_start(struct entry *en, const struct zone_order *o)
 	m->key = pc->key != NULL ? keyref_hold(pc->key->ref) : NULL;
 	m->edns = primary_use_edns(p, o->fetch.address, a->now.mono);
 	m->connect_timeout_us = a->cfg->server.connect_timeout_us;
+	m->fd_max = a->fds.own;
 	m->idle_timeout_us = a->cfg->server.transfer_idle_us;
+	m->min_rate = a->cfg->server.min_rate;
+	m->min_rate_us = a->cfg->server.min_rate_us;
 	m->total_timeout_us = cp->max_transfer_us;
 	m->have = o->fetch.have_serial && en->has_rows;
 	m->xfr =
 	    o->fetch.ixfr && m->have && primary_use_ixfr(p, a->now.mono) ? XFRIN_IXFR : XFRIN_AXFR;
 	m->forced = o->fetch.forced;
 	m->readd = !pc->ixfr_strict;
-	m->limits =
-	    (struct xfrin_limits){.max_octets = cp->max_size, .max_records = cp->max_records};
+	m->limits = (struct xfrin_limits){
+	    .max_octets = cp->max_size,
+	    .max_records = cp->max_records,
+	    .max_messages = cp->max_messages,
+	    .max_steps = cp->max_steps,
+	};
 	m->journal_steps = cp->journal_steps;
 	fill_copy(m, en);
 	en->job = m->job;

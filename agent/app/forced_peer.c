@@ -181,19 +181,12 @@ static void settle(struct forced_zone *fz);
 
 /* ---- steps ---- */
 
-static bool
-has_hook(const struct forced_zone *fz, const struct forced_peer *p)
-{
-	const struct config_downstream *d = outbox_target(fz->entry, p->downstream, &p->target);
-
-	return d != NULL && d->on_forced.n > 0;
-}
-
 /* NOTIFY(SOA) does nothing there, for the serial is no greater; a command of its own may. */
 static bool
 is_stuck(const struct forced_zone *fz, const struct forced_peer *p)
 {
-	return p->state == FORCED_PEER_UNSUPPORTED && !fz->raised && !has_hook(fz, p);
+	return p->state == FORCED_PEER_UNSUPPORTED && !fz->raised &&
+	       !outbox_has_command(fz->entry, p->downstream);
 }
 
 static const char stuck_text[] =
@@ -467,8 +460,10 @@ load_peer(void *arg, const struct store_forced_peer *r)
 	p->state = state_of(r->state);
 	p->at = r->at;
 	snprintf(p->text, sizeof(p->text), "%.*s", FORCED_TEXT_MAX - 1, r->text);
-	if (fz->f.event < r->event)
+	if (fz->f.event < r->event) {
 		fz->f.event = r->event;
+		fz->event_at = r->at;
+	}
 	return 0;
 }
 

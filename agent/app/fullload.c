@@ -72,12 +72,39 @@ on_kill(void *arg, const struct segref *old, struct zr_err *e)
 	return stager_kill(l->env.stager, old->id, old->len, e);
 }
 
+/*
+ * A segment that is damaged must not be kept because what is noted of it is right: it is given a
+ * digest that no segment has, and so is written anew.  Then there is no difference either.
+ */
 static int
 next_old_layout(void *arg, struct segref *out, struct zr_err *e)
 {
 	struct fullload *l = arg;
+	struct zr_err bad = {0};
+	int rc = segref_array_next(&l->old_layout, out, e);
 
-	return segref_array_next(&l->old_layout, out, e);
+	if (rc <= 0)
+		return rc;
+	buf_reset(&l->old_data);
+	if (reader_segment_data(l->env.reader, out->id, &l->old_data, &bad) == 0)
+		return 1;
+	if (bad.code != ZR_DAMAGED) {
+		*e = bad;
+		return -1;
+	}
+	l->result.repaired = true;
+	memset(out->digest, 0, sizeof(out->digest));
+	return 1;
+}
+
+/* Of what the difference reports: damage to the old content only ends it. */
+static int
+diff_result(struct fullload *l, int rc, const struct zr_err *e)
+{
+	if (rc == 0 || e->code != ZR_DAMAGED)
+		return rc;
+	l->result.repaired = true;
+	return 0;
 }
 
 static int
@@ -144,7 +171,9 @@ on_segment(void *arg, const struct segment *s, struct zr_err *e)
 
 	if (layout_add(l->layout, s, e) != 0)
 		return -1;
-	return l->diff == NULL ? 0 : diff_add(l->diff, s, e);
+	if (l->diff == NULL || l->result.repaired)
+		return 0;
+	return diff_result(l, diff_add(l->diff, s, e), e);
 }
 
 static int
@@ -310,13 +339,14 @@ finish(struct fullload *l, struct zr_err *e)
 {
 	if (finish_layout(l, e) != 0)
 		return LOAD_FAIL;
-	if (l->diff != NULL) {
-		if (diff_finish(l->diff, e) != 0 || deltapack_flush(l->dels, e) != 0 ||
-		    deltapack_flush(l->adds, e) != 0)
-			return LOAD_FAIL;
-	}
+	if (l->diff != NULL && !l->result.repaired &&
+	    diff_result(l, diff_finish(l->diff, e), e) != 0)
+		return LOAD_FAIL;
+	l->result.has_delta = l->diff != NULL && !l->result.repaired;
+	if (l->result.has_delta &&
+	    (deltapack_flush(l->dels, e) != 0 || deltapack_flush(l->adds, e) != 0))
+		return LOAD_FAIL;
 	l->result.sum = *layout_sum(l->layout);
-	l->result.has_delta = l->diff != NULL;
 	l->phase = DONE;
 	return LOAD_DONE;
 }

@@ -58,19 +58,22 @@ is_shared(const struct config *c)
 
 static void
 fill_row(struct store_hook *r, const struct entry *en, const struct config_downstream *d,
-    const struct zone_commit *zc, const char *source)
+    const struct zone_commit *zc, bool forced, const char *source)
 {
 	r->zone_id = en->z.id;
 	snprintf(r->name, sizeof(r->name), "%s", d->name);
 	snprintf(r->source, sizeof(r->source), "%s", source);
-	r->forced = zc->forced;
+	r->forced = forced;
 	r->serial = zc->serial;
 	r->old_serial = zc->old_serial;
 	r->has_old = zc->had_data;
 	r->not_before = en->agent->now.wall;
 }
 
-/* After a forced transfer also when it brought nothing new: so the draft wants it. */
+/*
+ * After a forced transfer also when it brought nothing new: so the draft wants it (A-04).  Without
+ * a command for that, it is a change like any other.
+ */
 struct store_hook *
 hook_rows(struct entry *en, const struct zone_commit *zc, const char *source, size_t *count)
 {
@@ -83,11 +86,13 @@ hook_rows(struct entry *en, const struct zone_commit *zc, const char *source, si
 	for (size_t i = 0; i < p->downstream_count; i++) {
 		const struct config_downstream *d = p->downstreams[i];
 
-		if (argv_of(d, zc->forced) == NULL)
+		bool forced = zc->forced && d->on_forced.n > 0;
+
+		if (argv_of(d, forced) == NULL || (!forced && !zc->content))
 			continue;
 		if (v == NULL)
 			v = zr_xcalloc(p->downstream_count, sizeof(*v));
-		fill_row(&v[(*count)++], en, d, zc, source);
+		fill_row(&v[(*count)++], en, d, zc, forced, source);
 	}
 	return v;
 }
@@ -273,8 +278,8 @@ mono_of(const struct agent *a, struct zr_wall t)
 {
 	int64_t ahead = t.us - a->now.wall.us;
 
-	/* No pause is longer: the clock has jumped. */
-	if (t.us == 0 || ahead < 0 || ahead > HOOKRUN_CAP_US)
+	/* A row from before a clock jump must not wait for years. */
+	if (t.us == 0 || ahead < 0 || ahead > 24 * 3600 * ZR_US_PER_S)
 		ahead = 0;
 	return (struct zr_mono){a->now.mono.us + ahead};
 }

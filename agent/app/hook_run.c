@@ -259,7 +259,7 @@ json_job(struct buf *b, const struct hook_job *j)
 	    : retry	     ? "retry"
 			     : "waiting",
 	    r->forced ? "true" : "false", r->serial, (long long)j->since.us, j->run.tries);
-	if (j->run.at_us != 0 && (j->child != NULL || retry))
+	if (j->run.at_us > j->agent->now.mono.us)
 		buf_fmt(
 		    b, ",\"next_at\":%lld", (long long)zone_wall(j->run.at_us, j->agent->now).us);
 	if (j->text != NULL) {

@@ -19,9 +19,6 @@
 
 /* How often a job looks at its clock and reports progress. */
 #define TICK_US INT64_C(1000000)
-/* The slowest primary we go on with: so many octets in each window (peers.md: BIND's default). */
-#define RATE_WINDOW_US (300 * INT64_C(1000000))
-#define RATE_OCTETS 10240
 /* Messages with an ID we did not ask for, before the connection is given up. */
 #define STRAY_MAX 64
 
@@ -129,7 +126,7 @@ loaded(struct job *j)
 		return;
 	}
 	j->outcome = JOB_READY;
-	if (m->stored && m->have && xfrin_soa(j->x) != NULL &&
+	if (m->stored && m->have && xfrin_soa(j->x) != NULL && !j->result.repaired &&
 	    memcmp(m->digest, j->result.sum.digest, SEGMENT_DIGEST) == 0)
 		j->outcome = JOB_IDENTICAL;
 	j->phase = JOB_REPORT;
@@ -175,7 +172,7 @@ load(struct job *j)
 	case LOAD_FAIL:
 		break;
 	}
-	if (j->diff != NULL && (e.code == ZR_DIFF || e.code == ZR_LIMIT))
+	if (j->diff != NULL && (e.code == ZR_DIFF || e.code == ZR_LIMIT || e.code == ZR_DAMAGED))
 		fall_back(j, &e);
 	else
 		fail(j, &e);
@@ -480,8 +477,8 @@ ask(struct job *j)
 		return;
 	}
 	j->asked = false;
-	j->pc =
-	    pconn_get(j->w, &m->dest, &m->source, m->connect_timeout_us, j->fresh, &user, j, &e);
+	j->pc = pconn_get(
+	    j->w, &m->dest, &m->source, m->connect_timeout_us, m->fd_max, j->fresh, &user, j, &e);
 	if (j->pc == NULL)
 		fail(j, &e);
 	else
@@ -514,9 +511,9 @@ too_slow(struct job *j, int64_t now)
 	uint64_t octets = j->x == NULL ? 0 : xfrin_stats(j->x)->octets;
 	bool slow;
 
-	if (now - j->window_us < RATE_WINDOW_US)
+	if (now - j->window_us < j->m->min_rate_us)
 		return false;
-	slow = octets - j->window_octets < RATE_OCTETS;
+	slow = octets - j->window_octets < j->m->min_rate;
 	j->window_us = now;
 	j->window_octets = octets;
 	return slow;
@@ -543,8 +540,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		zr_fail(&e, ZR_TIMEOUT, "no message for %lld s",
 		    (long long)(j->m->idle_timeout_us / ZR_US_PER_S));
 	else if (j->m->kind == JOB_TRANSFER && too_slow(j, now))
-		zr_fail(&e, ZR_TIMEOUT, "slower than %d octets in %lld s", RATE_OCTETS,
-		    (long long)(RATE_WINDOW_US / ZR_US_PER_S));
+		zr_fail(&e, ZR_TIMEOUT, "slower than %llu octets in %lld s",
+		    (unsigned long long)j->m->min_rate,
+		    (long long)(j->m->min_rate_us / ZR_US_PER_S));
 	if (e.code == ZR_OK)
 		return;
 	if (j->x != NULL && xfrin_broken(j->x, &e) == XFRIN_TRY_AXFR) {

@@ -234,14 +234,16 @@ owed_work(struct buf *b, const struct entry *en)
 	const struct zone *z = &en->z;
 	const char *why;
 	int64_t at = 0;
+	uint16_t by;
 
 	str(b, "pending", zone_pending_names[zone_owed(z)]);
 	wall(b, "pending_at", en->pending_at);
 	if (zone_owed(z) != ZONE_PENDING_FORCE)
 		return;
-	if (z->notifier < z->policy->primary_count)
+	by = (z->pending & ZONE_BIT_FORCE) != 0 ? z->force_by : z->round_by;
+	if (by < z->policy->primary_count)
 		str(b, "pending_notifier",
-		    ((const struct config_primary *)z->policy->primaries[z->notifier]->app)->name);
+		    ((const struct config_primary *)z->policy->primaries[by]->app)->name);
 	why = forced_wait(en, &at);
 	if (why == NULL)
 		return;

@@ -39,15 +39,19 @@ ip_get(struct agent *a, const struct zr_addr *ip, bool make)
 	return c;
 }
 
-/* Peers of the configuration are never turned away before strangers are (TB-05, TB-06). */
+/*
+ * Peers of the configuration are never turned away before strangers are (TB-05, TB-06), neither by
+ * number nor when descriptors become rare (TB-12).
+ */
 static bool
-too_many(struct agent *a, const struct zr_addr *peer, unsigned of_ip)
+too_many(struct agent *a, int fd, const struct zr_addr *peer, unsigned of_ip)
 {
 	const struct config_server *s = &a->cfg->server;
 
 	if (acl_known(a->primary_acl, peer) || acl_known(a->downstream_acl, peer))
-		return table_count(a->clients) >= 8 * (size_t)s->tcp_clients;
-	return table_count(a->clients) >= s->tcp_clients || of_ip >= s->tcp_per_client;
+		return fd >= a->fds.peers || table_count(a->clients) >= 8 * (size_t)s->tcp_clients;
+	return fd >= a->fds.strangers || table_count(a->clients) >= s->tcp_clients ||
+	       of_ip >= s->tcp_per_client;
 }
 
 void
@@ -60,7 +64,7 @@ clients_accept(void *arg, int fd, const struct zr_addr *peer, const struct zr_ad
 	struct client_rec *r;
 	struct accept_mail *m;
 
-	if (a->stopping || too_many(a, peer, of_ip == NULL ? 0 : of_ip->n)) {
+	if (a->stopping || too_many(a, fd, peer, of_ip == NULL ? 0 : of_ip->n)) {
 		close(fd);
 		return;
 	}
@@ -75,6 +79,9 @@ clients_accept(void *arg, int fd, const struct zr_addr *peer, const struct zr_ad
 	m->peer = *peer;
 	m->local = *local;
 	m->idle_us = a->cfg->server.tcp_idle_us;
+	m->stall_us = a->cfg->server.tcp_stall_us;
+	m->min_rate = a->cfg->server.min_rate;
+	m->min_rate_us = a->cfg->server.min_rate_us;
 	worker_post(a->workers[a->next_worker++ % a->worker_count], &m->mail);
 }
 

@@ -34,6 +34,7 @@ struct load_env {
 struct load_result {
 	struct version_sum sum;
 	bool has_delta; /* the journal goes on with this version */
+	bool repaired;	/* stored segments were damaged: to be committed also if all is the same */
 };
 
 /* ---- a whole zone ---- */

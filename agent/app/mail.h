@@ -51,6 +51,7 @@ struct job_mail {
 	struct zr_addr dest, source;
 	bool edns;
 	int64_t connect_timeout_us, idle_timeout_us, total_timeout_us;
+	int fd_max; /* a descriptor this high is not used; 0: any */
 	/* JOB_QUERY */
 	uint8_t *query; /* owned; the ID is set by the worker */
 	size_t query_len;
@@ -70,6 +71,8 @@ struct job_mail {
 	bool
 	    stored; /* rows of `version` exist, valid copy or not: they are compared and replaced */
 	struct xfrin_limits limits;
+	uint64_t min_rate; /* octets in min_rate_us; 0: no limit */
+	int64_t min_rate_us;
 	uint32_t journal_steps; /* 0: do not compute differences */
 };
 
@@ -138,6 +141,9 @@ struct accept_mail {
 	uint64_t client; /* chosen by main */
 	struct zr_addr peer, local;
 	int64_t idle_us;
+	int64_t stall_us;  /* nothing is taken */
+	uint64_t min_rate; /* octets taken in min_rate_us while there are some; 0: no limit */
+	int64_t min_rate_us;
 };
 
 /* A request that came over TCP, or the response to it. */
@@ -159,6 +165,7 @@ struct stream_mail {
 	uint64_t client;
 	uint64_t stream; /* chosen by main: it holds the version until MAIL_STREAM_DONE */
 	enum stream_kind kind;
+	int64_t total_timeout_us; /* 0: none */
 	int64_t zone_id;
 	uint32_t epoch;
 	int64_t version;

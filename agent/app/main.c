@@ -117,6 +117,7 @@ main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no death */
 	c = config_load(o.path, &report);
 	if (c == NULL) {
 		fprintf(stderr, "zonerelayd: %u error%s in the configuration, nothing started\n",

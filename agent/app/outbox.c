@@ -408,12 +408,16 @@ static void
 set_policy(struct owed *o, const struct config_downstream *d)
 {
 	const struct zr_addr *s = source_for(&o->target, &d->source4, &d->source6);
+	const struct config_policy *p = entry_config(o->entry);
 	int64_t retry = (int64_t)o->entry->z.times.retry * ZR_US_PER_S;
 	int64_t expire = (int64_t)o->entry->z.times.expire * ZR_US_PER_S;
 
 	o->policy = notifyout_default;
 	o->policy.tcp = d->notify_transport == CONFIG_TCP;
-	if (retry >= 60 * ZR_US_PER_S && retry < o->policy.owed_us)
+	/* RETRY, within the bounds that the configuration sets it. */
+	if (retry < p->retry_min_us)
+		retry = p->retry_min_us;
+	if (retry < o->policy.owed_us)
 		o->policy.owed_us = retry;
 	if (expire > 0)
 		o->policy.give_up_us = expire;
@@ -427,8 +431,8 @@ mono_of(struct agent *a, struct zr_wall t)
 {
 	int64_t ahead = t.us - a->now.wall.us;
 
-	/* A row from before a clock jump must not wait for years. */
-	if (t.us == 0 || ahead < 0 || ahead > 24 * 3600 * ZR_US_PER_S)
+	/* No spread and no pause is longer than an hour: the clock has jumped. */
+	if (t.us == 0 || ahead < 0 || ahead > 2 * 3600 * ZR_US_PER_S)
 		ahead = 0;
 	return (struct zr_mono){a->now.mono.us + ahead};
 }
@@ -442,6 +446,9 @@ owe(struct entry *en, const struct store_notify *r, const struct config_downstre
 	struct notifyout_arg arg = {
 	    .kind = kind, .serial = r->serial, .not_before = mono_of(a, r->not_before)};
 
+	if (late && kind == NOTIFYOUT_AXFR && outbox_has_command(en, r->downstream) &&
+	    arg.not_before.us < a->now.mono.us + OUTBOX_COMMAND_US)
+		arg.not_before.us = a->now.mono.us + OUTBOX_COMMAND_US;
 	if (o != NULL) {
 		o->row = r->id;
 		o->late = late;
@@ -461,7 +468,9 @@ owe(struct entry *en, const struct store_notify *r, const struct config_downstre
 	o->next = en->owed;
 	en->owed = o;
 	a->outbox++;
-	if (o->o.at_us <= a->now.mono.us)
+	/* What is owed from before a start leaves when the loop runs: who is told may come at once,
+	 * and the listeners are opened only after this. */
+	if (o->o.at_us <= a->now.mono.us && !late)
 		step(o, NOTIFYOUT_EV_TIMER, NULL, NULL);
 	else
 		heap_set(&a->owed_timers, &o->timer, o->o.at_us);

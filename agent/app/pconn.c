@@ -110,7 +110,8 @@ find_idle(struct worker *w, const struct zr_addr *dest, const struct zr_addr *so
 
 struct pconn *
 pconn_get(struct worker *w, const struct zr_addr *dest, const struct zr_addr *source,
-    int64_t connect_us, bool fresh, const struct pconn_user *user, void *arg, struct zr_err *e)
+    int64_t connect_us, int fd_max, bool fresh, const struct pconn_user *user, void *arg,
+    struct zr_err *e)
 {
 	struct pconn *p = fresh ? NULL : find_idle(w, dest, source);
 	struct conn_spec spec = {
@@ -118,6 +119,7 @@ pconn_get(struct worker *w, const struct zr_addr *dest, const struct zr_addr *so
 	    .ops = &ops,
 	    .connect_us = connect_us,
 	    .stall_us = connect_us,
+	    .fd_max = fd_max,
 	};
 
 	if (p != NULL) {

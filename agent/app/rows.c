@@ -40,6 +40,14 @@ is_computed(const struct entry *en, const struct zr_addr *target)
 	return targets_computed(en) && targets_has(en, target);
 }
 
+bool
+outbox_has_command(const struct entry *en, const char *name)
+{
+	const struct config_downstream *d = outbox_downstream(en, name);
+
+	return d != NULL && d->on_forced.n > 0;
+}
+
 const struct config_downstream *
 outbox_target(const struct entry *en, const char *name, const struct zr_addr *target)
 {
@@ -199,6 +207,19 @@ choose(struct entry *en, struct store_notify *v, size_t n, bool next)
 	return kept;
 }
 
+/*
+ * Where a command of its own makes the server fetch the zone, that goes first, and NOTIFY(AXFR) is
+ * only sent when nothing has come of it: NSD loses a force_transfer that meets a NOTIFY it is just
+ * looking into.
+ */
+static void
+wait_for_commands(const struct entry *en, struct store_notify *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].qtype == TYPE_AXFR && outbox_has_command(en, v[i].downstream))
+			v[i].not_before.us += OUTBOX_COMMAND_US;
+}
+
 static size_t
 finish(struct entry *en, struct store_notify *v, size_t n, bool next)
 {
@@ -206,6 +227,7 @@ finish(struct entry *en, struct store_notify *v, size_t n, bool next)
 	const struct forced *f = fz == NULL ? NULL : next ? &fz->next : &fz->f;
 	uint16_t qtype = n > 0 ? v[0].qtype : TYPE_SOA;
 
+	wait_for_commands(en, v, n);
 	n = choose(en, v, n, next);
 	spread(en, v, n, spread_us(en, f, qtype, n));
 	return n;

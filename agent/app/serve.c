@@ -13,6 +13,8 @@
 #include "wire/name.h"
 #include "wire/query.h"
 
+#define REPAIR_US (600 * ZR_US_PER_S)
+
 struct asker {
 	const struct config_downstream *downstream; /* of this zone; NULL: may not transfer */
 	bool keyed;				    /* by its key */
@@ -165,6 +167,7 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	sm->client = to->client;
 	sm->stream = agent_number(a);
 	sm->kind = out->action == XFROUT_FULL ? STREAM_FULL : STREAM_DIFF;
+	sm->total_timeout_us = entry_config(en)->max_transfer_out_us;
 	sm->zone_id = en->z.id;
 	sm->epoch = en->epoch;
 	sm->version = en->version;
@@ -359,6 +362,28 @@ fetched(const struct stream *s, uint64_t event)
 	forced_fetched(s->entry, s->downstream, &s->peer, event);
 }
 
+/*
+ * A stored segment was found damaged.  A whole transfer writes it anew; not more often than every
+ * REPAIR_US, for a disk that fails may spoil what is written, too.
+ */
+static void
+repair(struct agent *a, struct entry *en, const struct zr_err *why)
+{
+	bool now = a->now.mono.us >= en->repair_at.us;
+	char name[NAME_TEXT_MAX];
+	uint64_t more;
+
+	if (!now && !log_limit_pass(&a->stranger_log, a->now.mono.us, &more))
+		return;
+	log_event(LOG_LVL_ERROR, "zone-damaged", LS("zone", name_show(en->name, name)),
+	    LS("reason", why->text), LS("next", now ? "retransfer" : "zonerelayctl verify"));
+	if (!now || a->stopping || en->removed)
+		return;
+	en->repair_at.us = a->now.mono.us + REPAIR_US;
+	route_event(en, ZONE_EV_RETRANSFER, NULL, NULL);
+	agent_schedule(a);
+}
+
 void
 serve_stream_done(struct agent *a, struct stream_done_mail *d)
 {
@@ -380,6 +405,8 @@ serve_stream_done(struct agent *a, struct stream_done_mail *d)
 		if (s->version != en->version)
 			en->sweep = true;
 		route_sweep(en);
+		if (d->err.code == ZR_DAMAGED)
+			repair(a, en, &d->err);
 	}
 	free(s);
 }

@@ -236,50 +236,19 @@ tell_unresolved(struct zone_targets *zt, const struct survey *s)
 
 /* ---- rows ---- */
 
-static bool
-has(const struct zr_addr *v, size_t n, const struct zr_addr *a)
+/* The rows are on disk; those of these hosts are not. */
+static void
+note_missing(struct zone_targets *zt)
 {
-	for (size_t i = 0; i < n; i++)
-		if (addr_equal(&v[i], a))
-			return true;
-	return false;
-}
-
-/* Addresses of also-notify have got their rows with the commit, whatever else they are. */
-static bool
-wanted(const struct zone_targets *zt, const struct target *t)
-{
-	const struct config_addrs *also = &entry_config(zt->entry)->also_notify;
-
-	return t->why == TARGETS_IN && !has(also->v, also->n, &t->addr) &&
-	       !has(zt->run->posted, zt->run->posted_count, &t->addr);
-}
-
-static struct store_notify *
-make_rows(struct zone_targets *zt, const struct survey *s, size_t *count)
-{
-	const struct config_policy *p = entry_config(zt->entry);
 	struct targets_run *run = zt->run;
-	struct store_notify *v = zr_xcalloc(s->count + 1, sizeof(*v)), *r;
-	size_t n = 0;
+	struct store_order *o;
 
-	run->posted =
-	    zr_xrealloc(run->posted, (run->posted_count + s->count + 1) * sizeof(*run->posted));
-	for (size_t i = 0; i < s->count; i++) {
-		const struct target *t = &s->v[i];
-
-		if (!wanted(zt, t))
-			continue;
-		r = &v[n++];
-		*r = run->row;
-		r->id = 0;
-		r->target = t->addr;
-		snprintf(r->downstream, sizeof(r->downstream), "%s",
-		    t->downstream == TARGETS_NOBODY ? "ns" : p->downstreams[t->downstream]->name);
-		run->posted[run->posted_count++] = t->addr;
-	}
-	*count = n;
-	return v;
+	if (run->missing == run->row.tries)
+		return;
+	run->row.tries = run->missing;
+	o = store_order_new(STORE_OUTBOX_SET, zt->entry->z.id);
+	o->notify.row = run->row;
+	agent_store(zt->entry->agent, o, false);
 }
 
 /* `last`: the row without target goes. */
@@ -291,7 +260,7 @@ post(struct zone_targets *zt, const struct survey *s, bool last)
 	struct store_notify *v;
 	size_t n;
 
-	v = make_rows(zt, s, &n);
+	v = targets_rows(zt, s, &n);
 	n = outbox_spread(en, v, n);
 	if (n == 0 && !last) {
 		free(v);
@@ -349,6 +318,7 @@ work(struct zone_targets *zt)
 	}
 	keep(zt, &s);
 	log_found(zt, &s);
+	run->missing = targets_missing(&s);
 	last = s.asking + s.again == 0 || given_up(zt);
 	if (s.asking == 0 || last)
 		tell_unresolved(zt, &s);
@@ -373,9 +343,11 @@ targets_posted(struct entry *en, const struct store_order *o)
 		later(zt, TROUBLE_US);
 	} else if (zt->last && !zt->stale) {
 		run_end(zt);
-	} else if (zt->missed) {
-		enqueue(zt);
+	} else if (!zt->stale) {
+		note_missing(zt);
 	}
+	if (zt->missed && zt->run != NULL)
+		enqueue(zt);
 }
 
 static void
@@ -423,7 +395,7 @@ targets_has(const struct entry *en, const struct zr_addr *target)
 	const struct config_policy *p = entry_config(en);
 	struct zone_targets *zt = en->targets;
 
-	if (has(p->also_notify.v, p->also_notify.n, target))
+	if (targets_among(p->also_notify.v, p->also_notify.n, target))
 		return true;
 	if (!targets_computed(en))
 		return false;
@@ -431,7 +403,7 @@ targets_has(const struct entry *en, const struct zr_addr *target)
 		return true;
 	if (zt->generation != en->agent->targets->generation)
 		renew(zt);
-	return zt->partial || has(zt->in, zt->in_count, target);
+	return zt->partial || targets_among(zt->in, zt->in_count, target);
 }
 
 /* ---- life ---- */

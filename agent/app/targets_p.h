@@ -92,6 +92,7 @@ struct targets_run {
 	size_t posted_count;
 	struct host_wait *waits;
 	int64_t delay_us; /* until the next look-up of what failed */
+	uint32_t missing; /* targets_missing() of the last survey */
 };
 
 struct zone_targets {
@@ -109,3 +110,11 @@ struct zone_targets {
 	bool stale;	  /* they belong to a row that has been replaced */
 	bool last;	  /* nothing is left after them */
 };
+
+/* ---- targets_rows.c ---- */
+
+/* Rows for those of the survey that have none yet.  Caller frees. */
+struct store_notify *targets_rows(struct zone_targets *zt, const struct survey *s, size_t *count);
+/* Which hosts have no rows when these are written, for the row that stands for them. */
+uint32_t targets_missing(const struct survey *s);
+bool targets_among(const struct zr_addr *v, size_t n, const struct zr_addr *a);

@@ -54,7 +54,8 @@ struct pconn_user {
  * called either way, never from inside this call.
  */
 struct pconn *pconn_get(struct worker *w, const struct zr_addr *dest, const struct zr_addr *source,
-    int64_t connect_us, bool fresh, const struct pconn_user *user, void *arg, struct zr_err *e);
+    int64_t connect_us, int fd_max, bool fresh, const struct pconn_user *user, void *arg,
+    struct zr_err *e);
 bool pconn_reused(const struct pconn *p);
 struct conn *pconn_conn(struct pconn *p);
 /* Back to the idle ones, or closed when `keep` is false.  No callbacks afterwards. */

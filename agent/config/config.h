@@ -114,13 +114,16 @@ struct config_policy {
 	int64_t retry_min_us, retry_max_us;
 	uint64_t max_size; /* octets of a zone */
 	uint64_t max_records;
-	int64_t max_transfer_us;    /* in */
-	int64_t splay_us;	    /* random delay of first onward NOTIFYs, 0 = none */
-	uint32_t journal_steps;	    /* kept per zone */
-	bool ixfr;		    /* ask for IXFR */
-	bool notify_enclosing;	    /* */
-	int64_t forced_interval_us; /* one forced transfer in so long */
-	uint32_t forced_burst;	    /* so many at once before that */
+	uint64_t max_messages;	     /* of a transfer in */
+	uint32_t max_steps;	     /* of a difference in */
+	int64_t max_transfer_us;     /* in */
+	int64_t max_transfer_out_us; /* out */
+	int64_t splay_us;	     /* random delay of first onward NOTIFYs, 0 = none */
+	uint32_t journal_steps;	     /* kept per zone */
+	bool ixfr;		     /* ask for IXFR */
+	bool notify_enclosing;	     /* */
+	int64_t forced_interval_us;  /* one forced transfer in so long */
+	uint32_t forced_burst;	     /* so many at once before that */
 	enum config_lower forced_lower;
 	int64_t
 	    forced_splay_us; /* NOTIFY(AXFR) to many downstreams is spread over at most so long */
@@ -163,6 +166,9 @@ struct config_server {
 	uint32_t soa_tries;
 	int64_t connect_timeout_us;
 	int64_t transfer_idle_us; /* no data from a primary for so long */
+	uint64_t min_rate;	  /* octets of a transfer in min_rate_us; 0: no limit */
+	int64_t min_rate_us;
+	int64_t tcp_stall_us; /* an accepted connection takes nothing for so long */
 };
 
 struct config_log {

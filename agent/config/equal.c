@@ -118,7 +118,9 @@ config_policy_equal(const struct config_policy *a, const struct config_policy *b
 	return a->refresh_min_us == b->refresh_min_us && a->refresh_max_us == b->refresh_max_us &&
 	       a->retry_min_us == b->retry_min_us && a->retry_max_us == b->retry_max_us &&
 	       a->max_size == b->max_size && a->max_records == b->max_records &&
-	       a->max_transfer_us == b->max_transfer_us && a->splay_us == b->splay_us &&
+	       a->max_messages == b->max_messages && a->max_steps == b->max_steps &&
+	       a->max_transfer_us == b->max_transfer_us &&
+	       a->max_transfer_out_us == b->max_transfer_out_us && a->splay_us == b->splay_us &&
 	       a->journal_steps == b->journal_steps && a->ixfr == b->ixfr &&
 	       a->notify_enclosing == b->notify_enclosing && same_forced(a, b) &&
 	       a->notify_targets == b->notify_targets && a->notify_mname == b->notify_mname &&

@@ -158,6 +158,15 @@ static const struct schema_key server_keys[] = {
 	.doc = "A transfer from a primary that brings nothing for so long is given up. Large "
 	       "primaries "
 	       "were seen to pause for more than 10 seconds."},
+    {"min-rate", VALUE_SIZE, AT(min_rate), .def = "10KiB", .min = 0, .max = TIB,
+	.doc = "A transfer that moves fewer octets than this in min-rate-time is given up, in "
+	       "either direction. The default, 34 octets a second, is that of BIND: whoever is "
+	       "slower holds a place and does not transfer. 0: there is no such limit."},
+    {"min-rate-time", VALUE_DURATION, AT(min_rate_us), .def = "5m", .min = S, .max = 86400 * S,
+	.doc = "See min-rate. 5m lets an ordinary interruption of the network pass."},
+    {"tcp-stall", VALUE_DURATION, AT(tcp_stall_us), .def = "60s", .min = S, .max = 3600 * S,
+	.doc = "A connection whose other side takes nothing of what is sent for so long is "
+	       "closed. TCP itself would wait for more than 15 minutes."},
 };
 #undef AT
 
@@ -279,7 +288,9 @@ static const struct schema_key downstream_keys[] = {
 		   "powerdns: [pdns_control, retrieve, \"{zone}\"]",
 	.doc = "Run after a forced transfer of one of its zones has been stored. [] for none."},
     {"on-change", VALUE_ARGV, AT(on_change), .def_doc = "none",
-	.doc = "Run after any other change of one of its zones has been stored."},
+	.doc =
+	    "Run after any other change of one of its zones has been stored; also after one by a "
+	    "forced transfer, when there is no on-forced."},
     {"hook-timeout", VALUE_DURATION, AT(hook_timeout_us), .def = "60s", .min = S, .max = 3600 * S,
 	.doc = "A command which takes longer is ended, and counts as failed. rndc and its like "
 	       "give up by themselves within 60 seconds, and then say why."},
@@ -306,8 +317,20 @@ static const struct schema_key template_keys[] = {
     {"max-records", VALUE_NUMBER, AT(p.max_records), .def = "50000000", .min = 2,
 	.max = UINT64_C(10000000000),
 	.doc = "A transfer with more records is given up, and the old version stays."},
+    {"max-messages", VALUE_NUMBER, AT(p.max_messages), .def = "10000000", .min = 1,
+	.max = UINT64_C(10000000000),
+	.doc = "A transfer with more messages is given up, and the old version stays. Some "
+	       "servers send each record in a message of its own; a zone of max-size has that "
+	       "many when they are of 200 octets."},
+    {"max-steps", VALUE_COUNT, AT(p.max_steps), .def = "10000", .min = 1, .max = 10000000,
+	.doc = "A difference with more steps is given up, and the whole zone is fetched. Each step "
+	       "costs a row of the database, and no more than 10000 are ever kept."},
     {"max-transfer-time", VALUE_DURATION, AT(p.max_transfer_us), .def = "2h", .min = S, .max = WEEK,
 	.doc = "A transfer from a primary that takes longer is given up."},
+    {"max-transfer-time-out", VALUE_DURATION, AT(p.max_transfer_out_us), .def = "2h", .min = S,
+	.max = WEEK,
+	.doc = "A transfer to a downstream that takes longer is given up. Until it ends, no older "
+	       "version of the zone can be removed from the database."},
     {"splay", VALUE_DURATION, AT(p.splay_us), .def = "0s", .min = 0, .max = 3600 * S,
 	.doc =
 	    "The first NOTIFY to each downstream is delayed at random by up to this time, so that "

@@ -46,7 +46,10 @@ write_key(const struct config_policy *p, struct buf *key)
 	buf_u64(key, (uint64_t)p->retry_max_us);
 	buf_u64(key, p->max_size);
 	buf_u64(key, p->max_records);
+	buf_u64(key, p->max_messages);
+	buf_u32(key, p->max_steps);
 	buf_u64(key, (uint64_t)p->max_transfer_us);
+	buf_u64(key, (uint64_t)p->max_transfer_out_us);
 	buf_u64(key, (uint64_t)p->splay_us);
 	buf_u32(key, p->journal_steps);
 	buf_u8(key, p->ixfr);

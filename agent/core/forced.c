@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define TARGETS 1000000 /* more do not make the spread longer; keeps it far from overflow */
 
 const char *const forced_verdict_names[] = {"new", "repeat", "duplicate", "alternating"};
 _Static_assert(COUNT(forced_verdict_names) == FORCED_VERDICT_COUNT, "names");
@@ -58,7 +59,7 @@ is_past(struct zr_wall at, struct zr_wall now)
 bool
 forced_pinned(const struct forced *f, struct zr_wall now)
 {
-	return f->alternations >= FORCED_ALTERNATIONS_MAX && !is_past(f->at, now);
+	return f->alternations > FORCED_ALTERNATIONS_MAX && !is_past(f->at, now);
 }
 
 static bool
@@ -109,7 +110,7 @@ verdict(struct forced *f, const struct forced_result *r)
 		f->alternations++;
 	else if (!is_same(f, r))
 		f->alternations = 0;
-	if (f->alternations >= FORCED_ALTERNATIONS_MAX)
+	if (f->alternations > FORCED_ALTERNATIONS_MAX)
 		return FORCED_ALTERNATING;
 	if (!is_same(f, r)) {
 		f->repeats = 0;
@@ -178,7 +179,7 @@ int64_t
 forced_splay(unsigned n, int64_t duration_us, int64_t least_us, int64_t most_us, uint32_t refresh_s)
 {
 	int64_t each = between(duration_us, 0, FORCED_WINDOW_MAX_US);
-	int64_t us = n > 1 ? (int64_t)n * each : 0;
+	int64_t us = n > 1 ? (int64_t)(n < TARGETS ? n : TARGETS) * each : 0;
 
 	if (us < least_us)
 		us = least_us;

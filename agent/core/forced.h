@@ -18,8 +18,8 @@
 #include "wire/segment.h"
 
 #define FORCED_WINDOW_MAX_US (24 * 3600 * ZR_US_PER_S) /* of A-06; also what forgets repeats */
-#define FORCED_ALTERNATIONS_MAX 2
-#define FORCED_DUPLICATES_MAX 8 /* of one event that are passed on to anybody */
+#define FORCED_ALTERNATIONS_MAX 2 /* that are passed on: a late old content makes two of them */
+#define FORCED_DUPLICATES_MAX 8	  /* of one event that are passed on to anybody */
 
 enum forced_verdict {
 	FORCED_NEW,	  /* other content, or the first ever: to all */

@@ -19,6 +19,7 @@ struct remembered {
 	uint32_t ticket; /* which request took the place; 0 = empty */
 	uint16_t rcode;
 	bool waits; /* its answer is still to come */
+	bool forced;
 };
 
 struct notifyin {
@@ -113,10 +114,14 @@ place_of(struct notifyin *n, uint64_t key)
 static bool
 seen(struct notifyin *n, uint64_t key, struct zr_mono now, struct notifyin_verdict *v)
 {
-	const struct remembered *r = place_of(n, key);
+	struct remembered *r = place_of(n, key);
+	bool longer = r->forced && !r->waits && r->rcode == RCODE_NOERROR;
+	int64_t most = longer ? NOTIFYIN_FORCED_US : NOTIFYIN_MEMORY_US;
 
-	if (key == 0 || r->ticket == 0 || r->key != key || now.us - r->at_us > NOTIFYIN_MEMORY_US)
+	if (key == 0 || r->ticket == 0 || r->key != key || now.us - r->at_us > most)
 		return false;
+	if (longer)
+		r->at_us = now.us;
 	v->why = r->waits ? NOTIFYIN_REPEAT_WAITS : NOTIFYIN_REPEAT;
 	v->drop = r->waits;
 	v->rcode = r->rcode;
@@ -126,14 +131,14 @@ seen(struct notifyin *n, uint64_t key, struct zr_mono now, struct notifyin_verdi
 
 /* The lower bits of a ticket are the place, so that it can be found again. */
 static uint32_t
-remember(struct notifyin *n, uint64_t key, struct zr_mono now)
+remember(struct notifyin *n, uint64_t key, bool forced, struct zr_mono now)
 {
 	if (key == 0)
 		return 0;
 	struct remembered *r = place_of(n, key);
 	uint32_t place = (uint32_t)(r - n->memory);
 	uint32_t count = ++n->tickets & (UINT32_MAX / NOTIFYIN_MEMORY);
-	*r = (struct remembered){.key = key, .at_us = now.us, .waits = true};
+	*r = (struct remembered){.key = key, .at_us = now.us, .waits = true, .forced = forced};
 	r->ticket = (count != 0 ? count : 1) * NOTIFYIN_MEMORY + place;
 	return r->ticket;
 }
@@ -367,7 +372,7 @@ judge_known(struct notifyin *n, const struct notifyin_source *src, const struct 
 	v->notify.authenticated = is_proved(p, src);
 	if (!t->forced)
 		read_hint(m, z, &v->notify);
-	v->memory = remember(n, key, now);
+	v->memory = remember(n, key, t->forced, now);
 }
 
 void

@@ -5,7 +5,8 @@
  *
  * An UDP request that repeats one of the last seconds octet by octet, from the same address and
  * port, is a retransmission (A-11): it gets the same answer again without touching the zone, or
- * none while the first one still waits for the disk.
+ * none while the first one still waits for the disk.  For NOTIFY(AXFR) that holds as long as its
+ * sender may go on repeating it for want of an answer: each further one would cost a transfer.
  */
 #pragma once
 
@@ -22,7 +23,9 @@
 
 #define NOTIFYIN_MEMORY 1024		     /* requests remembered */
 #define NOTIFYIN_MEMORY_US (5 * ZR_US_PER_S) /* for so long */
-#define NOTIFYIN_SOURCES 4096		     /* places of each limiter */
+/* NOTIFY(AXFR) that was answered NOERROR: for so long since it was last seen (N-15: 60 s apart) */
+#define NOTIFYIN_FORCED_US (65 * ZR_US_PER_S)
+#define NOTIFYIN_SOURCES 4096 /* places of each limiter */
 
 struct notifyin;
 

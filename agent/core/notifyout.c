@@ -184,18 +184,17 @@ on_fetched(struct turn *t, const struct notifyout_arg *a)
 
 /*
  * Newer absorbs older, AXFR absorbs SOA (A-32).  An answer to the query out would not speak for the
- * new event (N-29): that query is forgotten.
+ * new event (N-29): that query is forgotten.  A newer one that is to be AXFR is, also where an
+ * older one was not understood: the caller knows for how long that counts (A-12).
  */
 static enum notifyout_do
 on_newer(struct turn *t, const struct notifyout_arg *a)
 {
 	struct notifyout *o = t->o;
-	bool axfr = !o->no_axfr && (a->kind == NOTIFYOUT_AXFR ||
-				       (o->kind == NOTIFYOUT_AXFR && o->state != NOTIFYOUT_DONE));
+	bool owed = o->kind == NOTIFYOUT_AXFR && o->state != NOTIFYOUT_DONE;
 
-	o->kind = axfr ? NOTIFYOUT_AXFR : NOTIFYOUT_SOA;
-	if (o->state == NOTIFYOUT_DONE)
-		o->no_axfr = o->no_axfr && a->kind == NOTIFYOUT_AXFR;
+	o->kind = owed || a->kind == NOTIFYOUT_AXFR ? NOTIFYOUT_AXFR : NOTIFYOUT_SOA;
+	o->no_axfr = o->no_axfr && o->kind == NOTIFYOUT_SOA && o->state != NOTIFYOUT_DONE;
 	o->serial = a->serial;
 	o->created_us = t->now;
 	o->tries = 0;

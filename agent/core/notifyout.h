@@ -47,9 +47,12 @@ enum notifyout_event {
 	NOTIFYOUT_EV_ANSWER,	  /* arg.rcode; matched by notifyout_match() */
 	NOTIFYOUT_EV_UNREACHABLE, /* ICMP, connection refused or lost: ends this burst (N-13) */
 	NOTIFYOUT_EV_ZONE_DATA,	  /* over TCP: it answered with the zone (NT-06): not supported */
-	NOTIFYOUT_EV_FETCHED,	  /* arg.kind: AXFR when it transferred the whole zone, else SOA;
-				     arg.serial */
-	NOTIFYOUT_EV_NEWER,	  /* arg.kind, serial, not_before: another event of the zone */
+	NOTIFYOUT_EV_FETCHED,	  /* arg.kind: AXFR when it transferred the whole zone, and began
+				     after the commit of the event that is owed, else SOA;
+				     arg.serial.  An AXFR that began earlier may have brought the
+				     old content under the same serial (A-12) */
+	NOTIFYOUT_EV_NEWER,	  /* arg.kind, serial, not_before: another event of the zone; SOA
+				     for a target that is known not to understand AXFR */
 	NOTIFYOUT_EVENT_COUNT
 };
 
@@ -87,8 +90,12 @@ struct notifyout {
 	uint16_t id;	/* of the query out */
 	uint8_t kind, state, result;
 	uint8_t bursts; /* ended without an answer */
-	bool no_axfr;	/* the target does not know NOTIFY(AXFR) */
-	bool reserved;	/* at_us is when the token taken is there */
+	/*
+	 * The target does not know NOTIFY(AXFR): set in the very step that learns it, whatever that
+	 * returns.  It is then that the caller remembers it, for what follows is NOTIFY(SOA).
+	 */
+	bool no_axfr;
+	bool reserved; /* at_us is when the token taken is there */
 };
 
 struct notifyout_arg {

@@ -51,6 +51,7 @@ struct xfrin_limits {
 	uint64_t max_octets; /* of messages */
 	uint64_t max_records;
 	uint64_t max_messages;
+	unsigned max_steps; /* of a difference */
 };
 
 struct xfrin_query {

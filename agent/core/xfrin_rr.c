@@ -181,6 +181,11 @@ begin_step(struct xfrin *x, const struct rr *rr, uint32_t serial, struct zr_err 
 		    "expected a step from serial %" PRIu32 ", found one from %" PRIu32, x->reached,
 		    serial);
 	}
+	if (x->q.limits.max_steps != 0 && x->stats.steps == x->q.limits.max_steps) {
+		zr_fail(e, ZR_LIMIT, "the difference has more steps than the limit of %u",
+		    x->q.limits.max_steps);
+		return XFRIN_FAIL;
+	}
 	x->stats.steps++;
 	x->phase = XFRIN_DEL;
 	return hand(x, x->ops.step_old, rr, e);

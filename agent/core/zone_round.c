@@ -21,13 +21,15 @@ zone_want(struct zone *z, uint32_t serial)
 static void
 cover_force(struct zone *z)
 {
+	bool bound = zone_is(z, ZF_ROUND_AUTH) && !zone_is(z, ZF_AUTH);
+
 	if ((z->pending & ZONE_BIT_FORCE) == 0)
 		return;
 	if (zone_is(z, ZF_AUTH))
 		z->flags |= ZF_ROUND_AUTH;
 	if (zone_is(z, ZF_COMMAND))
 		z->flags |= ZF_ROUND_COMMAND;
-	if (z->force_by != ZONE_NO_INDEX)
+	if (z->force_by != ZONE_NO_INDEX && !bound)
 		z->round_by = z->force_by;
 	z->force_by = ZONE_NO_INDEX;
 	if ((z->serving & ZONE_BIT_FORCE) == 0)

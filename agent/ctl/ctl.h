@@ -51,8 +51,8 @@
  *               and for `live NAME`: serial (owed or in flight) qtype tries next_at
  *   forced      name address state (forced_peer_names) at text event
  *   hook        zone name (downstream) state ("waiting", "running", "retry") forced serial since_at
- *               (in this state) tries (ended) next_at ("retry": the next one; "running": end of
- *               its time) text (how the last try ended)
+ *               (in this state) tries (ended) next_at (not before then; "running": end of its
+ *               time) text (how the last try ended)
  *
  *   state       "never" (nothing was ever loaded), "expired", "behind" (a primary or a NOTIFY
  *               announced a newer serial), "failing" (the last round of checks failed; what is

@@ -332,6 +332,10 @@ conn_connect(const struct conn_spec *spec, const struct zr_addr *dest, const str
 
 	if (fd < 0)
 		return NULL;
+	if (spec->fd_max > 0 && fd >= spec->fd_max) {
+		sock_fail(e, EMFILE, "no connection to", dest);
+		goto fail;
+	}
 	if (source != NULL && source->family != 0) {
 		/* The port can be chosen by connect(), per destination: more of them. */
 		sock_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);

@@ -49,6 +49,7 @@ struct conn_spec {
 	int64_t stall_us;   /* the peer takes nothing of what is queued */
 	size_t low_mark;    /* octets; see drained */
 	size_t high_mark;   /* octets; while more is queued nothing is read; 0 = no limit */
+	int fd_max;	    /* conn_connect(): a descriptor this high is ZR_LIMIT; 0 = any */
 };
 
 /* Takes a non-blocking connected socket, in every case. */

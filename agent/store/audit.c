@@ -111,10 +111,10 @@ find_zone(struct audit *a, enum sql_id id, const uint8_t *name, size_t len, stru
 	struct q q;
 	int rc;
 
-	memset(z, 0, sizeof(*z));
 	q_open(&q, a->db, id);
 	q_blob(&q, ":name", name, len);
 	rc = q_step(&q, e);
+	memset(z, 0, sizeof(*z)); /* not before: `name` may be in it */
 	if (rc > 0) {
 		z->id = q_col(&q, 0);
 		z->name_len = take_blob(&q, 1, z->name, sizeof(z->name));

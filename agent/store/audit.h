@@ -52,7 +52,7 @@ struct audit_zone {
 };
 
 int audit_zone_count(struct audit *a, int64_t *n, struct zr_err *e);
-/* The first zone behind this name (length 0: of all).  1, 0, -1. */
+/* The first zone behind this name (length 0: of all); `name` may be that in *out.  1, 0, -1. */
 int audit_zone_next(
     struct audit *a, const uint8_t *name, size_t len, struct audit_zone *out, struct zr_err *e);
 int audit_zone(

@@ -237,6 +237,11 @@ in_wal_mode(struct db *db)
 static int
 open_writer(struct db *db, struct zr_err *e)
 {
+	/* SQLite is content to read when it may not write. */
+	if (sqlite3_db_readonly(db->sql, "main") == 1)
+		return zr_fail(e, ZR_DB,
+		    "%s may not be written: check the owner and mode of the file and of its folder",
+		    db->path);
 	if (db_check_owner(db, e) < 0 || run_pragmas(db, writer_pragmas, e) < 0)
 		return -1;
 	sqlite3_wal_hook(db->sql, on_wal, db); /* PRAGMA wal_autocheckpoint removes any hook */

@@ -112,6 +112,21 @@ reader_segments(struct reader *r, int64_t zone, int64_t version,
 	return rc < 0 ? -1 : 0;
 }
 
+static int
+check_digest(struct q *q, int64_t id, const uint8_t *data, size_t len, struct zr_err *e)
+{
+	uint8_t is[SEGMENT_DIGEST], noted[SEGMENT_DIGEST];
+
+	q_col_digest(q, 1, noted);
+	if (!digest_of(data, len, is))
+		return zr_fail(e, ZR_NOMEM, "no memory for a digest");
+	if (memcmp(is, noted, sizeof(is)) != 0)
+		return zr_fail(e, ZR_DAMAGED,
+		    "%s is damaged: content %lld is not what was written; check the disk",
+		    q->db->path, (long long)id);
+	return 1;
+}
+
 int
 reader_segment_data(struct reader *r, int64_t id, struct buf *out, struct zr_err *e)
 {
@@ -126,6 +141,7 @@ reader_segment_data(struct reader *r, int64_t id, struct buf *out, struct zr_err
 	if (rc > 0) {
 		data = q_col_blob(&q, 0, &len);
 		buf_bytes(out, data, len);
+		rc = check_digest(&q, id, data, len, e);
 	}
 	q_close(&q);
 	if (rc == 0)

@@ -44,7 +44,10 @@ int reader_segment_prev(struct reader *r, int64_t zone, int64_t version, const u
 int reader_segments(struct reader *r, int64_t zone, int64_t version,
     int (*cb)(void *, const struct segment_row *), void *arg, struct zr_err *e);
 
-/* Data of one segment into an empty buf; -1 ZR_NOTFOUND when it was swept. */
+/*
+ * Data of one segment into an empty buf; -1: ZR_NOTFOUND when it was swept, ZR_DAMAGED when it
+ * cannot be read or does not have its digest, and a whole transfer is needed.
+ */
 int reader_segment_data(struct reader *r, int64_t id, struct buf *out, struct zr_err *e);
 
 /*

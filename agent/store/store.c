@@ -27,6 +27,14 @@ static const struct limits control_limits = {512, 4 * 1024 * 1024, 20 * ZR_US_PE
 /* Control orders wait for a group of these to end. */
 static const struct limits stage_limits = {64, 1024 * 1024, 4 * ZR_US_PER_MS};
 
+/*
+ * What nobody waits for, such as that a NOTIFY was answered, must not be lost to a disk that is
+ * full for a minute: up to so many orders are kept and tried again.
+ */
+#define LATER_MAX 16384
+#define LATER_MS 2000
+#define LATER_US (LATER_MS * ZR_US_PER_MS)
+
 static struct store_order *
 order_of(struct mail *m)
 {
@@ -145,6 +153,8 @@ commit(struct store *s, struct zr_err *e)
 
 	if (s->slow_ms != 0)
 		(void)nanosleep(&nap, NULL);
+	if (file_check(s, e) < 0)
+		return -1;
 	return db_commit(s->db, e);
 }
 
@@ -223,6 +233,61 @@ log_failure(struct store *s, const struct store_order *o)
 	    LS("order", ops[o->op].name), LS("error", o->err.text), LU("suppressed", left_out));
 }
 
+/* Still true when it comes late, behind orders that were posted after it. */
+static bool
+may_come_late(const struct store_order *o)
+{
+	switch (o->op) {
+	case STORE_OUTBOX_SET:
+	case STORE_HOOK_SET:
+	case STORE_PEER_SEEN:
+	case STORE_FORCED_PEER:
+	case STORE_NO_AXFR:
+	case STORE_AMBIGUOUS_CLEAR:
+	case STORE_LOG_TRANSFER:
+		return o->reply == NULL;
+	default:
+		return false;
+	}
+}
+
+/* Takes an order that failed, or one that must stay behind such. */
+static bool
+keep_for_later(struct store *s, struct store_order *o)
+{
+	if (!may_come_late(o) || s->later_count >= LATER_MAX || s->quitting)
+		return false;
+	if (s->later.head == NULL)
+		s->later_at.us = clock_now().mono.us + LATER_US;
+	lane_put(&s->later, &o->mail);
+	s->later_count++;
+	return true;
+}
+
+/* When something can be written again, or at the end, they go before all others. */
+static void
+turn_later(struct store *s)
+{
+	struct zr_now now = clock_now();
+	struct zr_err e;
+
+	if (s->later.head == NULL || (s->later_at.us > now.mono.us && !s->quitting))
+		return;
+	s->later_at.us = now.mono.us + LATER_US;
+	if (!s->quitting &&
+	    (db_begin(s->db, true, &e) < 0 || file_check(s, &e) < 0 || db_commit(s->db, &e) < 0)) {
+		db_rollback(s->db);
+		return;
+	}
+	*s->later.tail = s->control.head;
+	if (s->control.head != NULL)
+		s->later.tail = s->control.tail;
+	s->control.head = s->later.head;
+	s->control.tail = s->later.tail;
+	lane_init(&s->later);
+	s->later_count = 0;
+}
+
 /* False when there was nothing to do. */
 static bool
 turn_lane(struct store *s, struct lane *l, const struct limits *limits)
@@ -242,6 +307,8 @@ turn_lane(struct store *s, struct lane *l, const struct limits *limits)
 			run_alone(s, o);
 			if (o->err.code != ZR_OK)
 				log_failure(s, o);
+			if (o->err.code == ZR_DB && keep_for_later(s, o))
+				continue;
 		}
 		report(o);
 	}
@@ -295,7 +362,8 @@ sort_mail(struct store *s, struct mail *m)
 		/* Staged and then forgotten comes to the same as never staged. */
 		if (o->op == STORE_ABORT)
 			drop_staged(s, o->zone_id, o->stage.version, &none);
-		lane_put(&s->control, m);
+		if (s->later.head == NULL || !keep_for_later(s, o))
+			lane_put(&s->control, m);
 	}
 }
 
@@ -333,9 +401,13 @@ abort_waits(const struct store *s)
 static int
 patience(const struct store *s, bool busy)
 {
+	int ms;
+
 	if (busy || (s->quitting && !checkpoint_holds(s)))
 		return 0;
-	return tidy_wait_ms(s);
+	ms = tidy_wait_ms(s);
+	ms = ms >= 0 && ms < FILE_WATCH_MS ? ms : FILE_WATCH_MS;
+	return s->later.head == NULL || ms < LATER_MS ? ms : LATER_MS;
 }
 
 static void *
@@ -344,8 +416,11 @@ run_thread(void *arg)
 	struct store *s = arg;
 	bool busy = true;
 
-	while (!s->quitting || s->control.head != NULL || s->stage.head != NULL) {
+	while (!s->quitting || s->control.head != NULL || s->stage.head != NULL ||
+	       s->later.head != NULL) {
 		sort_mail(s, mbox_wait(s->box, patience(s, busy)));
+		(void)file_check(s, NULL); /* also when there is nothing to commit */
+		turn_later(s);
 		busy = turn_lane(s, &s->control, &control_limits);
 		if (!checkpoint_holds(s)) {
 			if (!abort_waits(s))
@@ -380,6 +455,7 @@ store_open(struct store **out, const struct store_conf *c, struct zr_err *e)
 	*out = NULL;
 	lane_init(&s->control);
 	lane_init(&s->stage);
+	lane_init(&s->later);
 	s->quit.type = MAIL_QUIT;
 	s->slow_ms = c->slow ? c->slow_ms : 0;
 	s->log_limit = (struct log_limit){.interval_us = 10 * ZR_US_PER_S, .burst = 10};
@@ -395,7 +471,8 @@ store_open(struct store **out, const struct store_conf *c, struct zr_err *e)
 	    first_id(s, SQL_ZONE_LAST_ID, &s->next_zone, e) < 0 ||
 	    first_id(s, SQL_CONTENT_LAST_ID, &s->next_content, e) < 0 ||
 	    first_id(s, SQL_OUTBOX_LAST_ID, &s->next_outbox, e) < 0 ||
-	    first_id(s, SQL_HOOK_LAST_ID, &s->next_hook, e) < 0 || tidy_open(s, e) < 0)
+	    first_id(s, SQL_HOOK_LAST_ID, &s->next_hook, e) < 0 || tidy_open(s, e) < 0 ||
+	    file_check(s, e) < 0)
 		goto fail;
 	forced_row_expire(s);
 	*out = s;

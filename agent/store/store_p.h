@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -20,7 +21,17 @@
 #define TRANSFERS_KEPT 20 /* per zone and direction */
 #define SWEEP_ROWS 256	  /* removed in one transaction: at most some 4 MiB of segments */
 
+#define STORE_FILES 3	   /* the database, its WAL and the index of that */
+#define FILE_WATCH_MS 5000 /* between looks whether they are still there, when there is no work */
+
 struct chore;
+
+/* A file as the system knows it. */
+struct file_id {
+	bool known;
+	dev_t dev;
+	ino_t ino;
+};
 
 /* Orders waiting, first to last. */
 struct lane {
@@ -38,6 +49,10 @@ struct store {
 	int lock_fd;
 	unsigned slow_ms;
 	struct lane control, stage;
+	/* Orders nobody waits for, in their order, while nothing can be written. */
+	struct lane later;
+	unsigned later_count;
+	struct zr_mono later_at; /* when it is tried whether something can */
 	/* Row numbers are never used twice while the program runs: a late order finds nothing. */
 	int64_t next_zone, next_content, next_outbox, next_hook;
 	/* tidy.c */
@@ -46,6 +61,10 @@ struct store {
 	struct zr_mono purge_at;
 	struct checkpointer *checkpointer; /* NULL before store_start() */
 	struct log_limit log_limit;
+	/* file.c */
+	struct file_id file[STORE_FILES];
+	bool file_gone;
+	int64_t file_told_us;
 };
 
 /* ---- row.c: rows to structs ---- */
@@ -164,6 +183,14 @@ void checkpoint_poke(struct store *s, bool idle);
 void checkpoint_done(struct store *s);
 /* The WAL is at its limit and a pass under way: what can wait must wait for MAIL_CHECKPOINTED. */
 bool checkpoint_holds(const struct store *s);
+
+/* ---- file.c ---- */
+
+/*
+ * -1 with what to do when a file was deleted or replaced since it was seen first; logs that, and
+ * when it is back.  Some microseconds: it comes before every commit.
+ */
+int file_check(struct store *s, struct zr_err *e);
 
 /* ---- lock.c ---- */
 

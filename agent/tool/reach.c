@@ -42,7 +42,7 @@ owed(const struct reach *r, int64_t now, struct buf *out)
 		buf_fmt(
 		    out, "owed: tried %lld time%s", (long long)r->tries, r->tries == 1 ? "" : "s");
 	else
-		buf_str(out, "owed: not sent yet");
+		buf_str(out, "owed");
 	if (r->next_at > now)
 		at_time(out, ", next at ", r->next_at, now);
 	else if (r->next_at != 0)
@@ -52,10 +52,21 @@ owed(const struct reach *r, int64_t now, struct buf *out)
 }
 
 static void
+sent(const struct reach *r, int64_t now, struct buf *out)
+{
+	if (r->has_tries && r->tries > 1) {
+		owed(r, now, out);
+		return;
+	}
+	at_time(out, "sent at ", r->at, now);
+	buf_str(out, ", no answer yet");
+}
+
+static void
 cannot(const struct reach *r, int64_t now, struct buf *out)
 {
 	buf_str(out, "does not know NOTIFY(AXFR), got NOTIFY(SOA)");
-	if (!r->current)
+	if (!r->current && !r->excused)
 		buf_str(out, "; run a retransfer there");
 	if (r->unsupported_until > now)
 		at_time(out, "; not tried again until ", r->unsupported_until, now);
@@ -69,7 +80,7 @@ reach_words(const struct reach *r, int64_t now, struct buf *out)
 		owed(r, now, out);
 		break;
 	case FORCED_PEER_SENT:
-		at_time(out, "sent, no answer yet, ", r->at, now);
+		sent(r, now, out);
 		break;
 	case FORCED_PEER_ACKED:
 		at_time(out, "acknowledged at ", r->at, now);
@@ -103,26 +114,22 @@ reach_words(const struct reach *r, int64_t now, struct buf *out)
 static void
 by_hand(const struct reach *r, struct buf *out)
 {
-	buf_str(out, "; run there: ");
 	switch (r->kind) {
 	case CONFIG_KIND_BIND:
-		buf_fmt(out, "rndc retransfer %s", r->zone);
+		buf_fmt(out, "; run there: rndc retransfer %s", r->zone);
 		break;
 	case CONFIG_KIND_NSD:
-		buf_fmt(out, "nsd-control force_transfer %s", r->zone);
+		buf_fmt(out, "; run there: nsd-control force_transfer %s", r->zone);
 		break;
 	case CONFIG_KIND_KNOT:
-		buf_fmt(out, "knotc zone-retransfer %s", r->zone);
+		buf_fmt(out, "; run there: knotc zone-retransfer %s", r->zone);
 		break;
 	case CONFIG_KIND_POWERDNS:
-		buf_fmt(out, "pdns_control retrieve %s", r->zone);
+		buf_fmt(out, "; run there: pdns_control retrieve %s", r->zone);
 		break;
 	case CONFIG_KIND_NONE:
-		buf_fmt(out,
-		    "rndc retransfer %s, nsd-control force_transfer %s, knotc zone-retransfer %s "
-		    "or "
-		    "pdns_control retrieve %s, as it may be",
-		    r->zone, r->zone, r->zone, r->zone);
+		buf_str(out, "; run its own forced retransfer there (rndc retransfer, nsd-control "
+			     "force_transfer, knotc zone-retransfer, pdns_control retrieve)");
 		break;
 	}
 }
@@ -134,6 +141,8 @@ reach_problem(const struct reach *r, struct buf *out)
 
 	if (s != FORCED_PEER_UNVERIFIED && s != FORCED_PEER_REFUSED && s != FORCED_PEER_GIVEN_UP &&
 	    (s != FORCED_PEER_UNSUPPORTED || r->current))
+		return false;
+	if (r->excused && (s == FORCED_PEER_UNVERIFIED || s == FORCED_PEER_UNSUPPORTED))
 		return false;
 	buf_fmt(out, "%s at %s ", r->name, r->address);
 	switch (s) {

@@ -22,6 +22,7 @@ struct reach {
 	int64_t tries, next_at; /* of the NOTIFY owed */
 	int64_t unsupported_until;
 	bool current;		      /* it has the newest version */
+	bool excused;		      /* its command is owed, or has just been run */
 	enum config_server_kind kind; /* of the software there, when configured */
 };
 

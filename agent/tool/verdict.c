@@ -184,13 +184,13 @@ add_forced(const struct verdict *v, int64_t now, struct buf *out)
 	if (!is(v->pending, "force"))
 		return;
 	buf_str(out, ", a forced transfer is pending");
+	if (v->pending_at > 0)
+		buf_fmt(out, " since %s", text_span(now - v->pending_at, span));
 	if (*v->pending_notifier != '\0') {
 		buf_str(out, " (asked for by ");
 		text_clean(out, v->pending_notifier);
 		buf_u8(out, ')');
 	}
-	if (v->pending_at > 0)
-		buf_fmt(out, " since %s", text_span(now - v->pending_at, span));
 	if (*v->forced_wait == '\0' || is(v->activity, "transferring"))
 		return;
 	if (v->forced_wait_at > now) {
@@ -245,7 +245,9 @@ say_state(const struct verdict *v, int64_t now, struct buf *out)
 		buf_str(out, "never loaded");
 	else
 		buf_str(out, "never loaded: no primary has answered yet");
-	add_error(v, now, out);
+	/* Without a code: they answered, and what they have was said. */
+	if (!is(v->state, "failing") || *v->older == '\0' || *v->error_code != '\0')
+		add_error(v, now, out);
 	if (!add_activity(v, now, out))
 		add_next(v, now, out);
 }

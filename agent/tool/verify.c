@@ -246,17 +246,18 @@ check_this_zone(struct verify *v, struct audit_zone *z, struct zr_err *e)
 			v->pinned = false;
 			return -1;
 		}
-		/* The name is that in *z itself. */
-		uint8_t name[NAME_MAX_LEN];
-		size_t len = z->name_len;
-		memcpy(name, z->name, len);
-		rc = audit_zone(v->audit, name, len, z, e);
+		rc = audit_zone(v->audit, z->name, z->name_len, z, e);
 		if (rc <= 0)
 			break; /* 0: it was removed meanwhile */
 	}
 	if (v->pinned)
 		audit_end(v->audit);
 	v->pinned = false;
+	if (v->moved) { /* it is gone: what was found of it is of no interest */
+		v->moved = false;
+		v->found_count = 0;
+		v->now = (struct verify_counts){0};
+	}
 	if (rc < 0 && e->code != ZR_DAMAGED)
 		return -1;
 	if (rc < 0)

@@ -64,6 +64,10 @@ show_progress(struct waiting *w, sqlite3_stmt *s)
 	if (look_int(s, "transfer_records") > 0)
 		buf_fmt(&b, ", %lld records, %s", (long long)look_int(s, "transfer_records"),
 		    text_size((uint64_t)look_int(s, "transfer_octets"), size));
+	if (*look_text(s, "forced_wait") != '\0') {
+		buf_str(&b, ", waits: ");
+		text_clean(&b, look_text(s, "forced_wait"));
+	}
 	buf_fmt(&b, ", %s", text_span(clock_now().mono.us - w->began_us, span));
 	size_t len = b.len < 79 ? b.len : 79;
 	fprintf(stderr, "\r%-*.*s", (int)(w->shown > len ? w->shown : len), (int)len, buf_cstr(&b));

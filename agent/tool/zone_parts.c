@@ -55,7 +55,8 @@ cell_downstream_state(struct grid *g, sqlite3_stmt *s, int64_t now)
 	char ago[TEXT_MAX];
 
 	if (look_has(s, "tries"))
-		grid_cellf(g, "%s, %lld tries, next %s", state, (long long)look_int(s, "tries"),
+		grid_cellf(g, "%s, %lld %s, next %s", state, (long long)look_int(s, "tries"),
+		    look_int(s, "tries") == 1 ? "try" : "tries",
 		    look_int(s, "next_at") <= now ? "now"
 						  : text_ago(look_int(s, "next_at"), now, ago));
 	else if (look_int(s, "acked_only") != 0)
@@ -152,7 +153,9 @@ zone_part(struct tool *t, enum sql_id id, int64_t zone, struct zr_err *e)
 
 	if (s == NULL)
 		return NULL;
-	if (id != SQL_TOOL_ZONE_TARGETS)
+	if (id == SQL_TOOL_ZONE_TARGETS)
+		look_bind_int(s, ":all", t->args.json);
+	else
 		look_bind_int(s, ":zone", zone);
 	if (id == SQL_TOOL_ZONE_TRANSFERS)
 		look_bind_int(s, ":limit", TRANSFERS_SHOWN);

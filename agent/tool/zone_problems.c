@@ -28,6 +28,7 @@ zone_reach(const struct tool *t, sqlite3_stmt *s)
 	    .tries = look_int(s, "tries"),
 	    .next_at = look_int(s, "next_at"),
 	    .unsupported_until = look_int(s, "unsupported_until_at"),
+	    .excused = look_int(s, "forced_excused") != 0,
 	    .current = strcmp(look_text(s, "state"), "current") == 0,
 	    .kind = t != NULL ? kind_of(t, look_text(s, "name")) : CONFIG_KIND_NONE,
 	};

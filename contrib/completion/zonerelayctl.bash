@@ -5,7 +5,7 @@
 # offered that it lists first.
 
 _zonerelayctl_commands='status zones zone transfers downstreams refresh retransfer notify
-	export reload stop version'
+	send-notify export verify reload stop version'
 _zonerelayctl_options='--config --database --socket --json --help --version'
 
 # _zonerelayctl_names COMMAND...: the "name" of each object of a list in JSON
@@ -23,7 +23,7 @@ _zonerelayctl_operand() {
 	local command=$1 number=$2
 
 	case $command:$number in
-	zone:1 | transfers:1 | refresh:1 | retransfer:1 | notify:1 | export:1)
+	zone:1 | transfers:1 | refresh:1 | retransfer:1 | notify:1 | export:1 | send-notify:1 | verify:*)
 		_zonerelayctl_reply -W "$(_zonerelayctl_names zones --limit 5000)"
 		;;
 	notify:2) _zonerelayctl_reply -W "$(_zonerelayctl_names downstreams)" ;;
@@ -43,6 +43,8 @@ _zonerelayctl_option() {
 	transfers) options+=' --limit' ;;
 	refresh) options+=' --all --wait --timeout' ;;
 	retransfer) options+=' --wait --timeout' ;;
+	notify) options+=' --axfr --wait --timeout' ;;
+	send-notify) options+=' --type --serial --key --key-file --tcp --source --timeout --tries' ;;
 	esac
 	_zonerelayctl_reply -W "$options"
 }
@@ -58,7 +60,9 @@ _zonerelayctl() {
 		-c | --config | -d | --database | -s | --socket)
 			_zonerelayctl_given+=("$word" "${COMP_WORDS[++i]}")
 			;;
-		-n | --limit | -t | --timeout | --state) ((i++)) ;;
+		-n | --limit | -t | --timeout | --state | --type | --serial | --key | --key-file | --source | --tries)
+			((i++))
+			;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then
@@ -70,7 +74,7 @@ _zonerelayctl() {
 		esac
 	done
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	-c | --config | -d | --database | -s | --socket)
+	-c | --config | -d | --database | -s | --socket | --key-file)
 		compopt -o filenames
 		_zonerelayctl_reply -f
 		return
@@ -79,7 +83,11 @@ _zonerelayctl() {
 		_zonerelayctl_reply -W 'current behind failing expired never'
 		return
 		;;
-	-n | --limit | -t | --timeout) return ;;
+	--type)
+		_zonerelayctl_reply -W 'soa axfr'
+		return
+		;;
+	-n | --limit | -t | --timeout | --serial | --key | --source | --tries) return ;;
 	esac
 	if [[ $_zonerelayctl_word == -* ]]; then
 		_zonerelayctl_option "$command"

@@ -27,8 +27,11 @@ SELECT id, key, digest, rrs, octets FROM segment
 WHERE zone = :zone AND born <= :version AND (died IS NULL OR died > :version)
 ORDER BY key;
 
+-- The digest shows octets that are not those that were written.
 -- name: read_content
-SELECT data FROM content WHERE id = :id;
+SELECT content.data, segment.digest FROM content CROSS JOIN segment
+	ON segment.zone = content.zone AND segment.key = content.key AND segment.born = content.born
+WHERE content.id = :id AND segment.id = :id;
 
 -- name: read_ambiguous
 SELECT 1 FROM ambiguous WHERE zone = :zone AND cleared = 0

@@ -151,21 +151,27 @@ FROM (SELECT :zone AS id) AS z LEFT JOIN said LEFT JOIN forced AS f ON f.zone = 
 	AND f.event = coalesce(json_extract(said.body, '$.event'), f.event)
 WHERE coalesce(json_extract(body, '$.event'), f.event) > 0;
 
--- What became of the newest event of each zone at each address.
+-- What became of the last forced transfer of each zone, and of NOTIFY(AXFR) by command since, at each
+-- address.  `excused`: a command of this downstream is owed, or has just been run: it may come yet.
 -- name: tool_create_forced_now
 CREATE TEMP VIEW forced_now AS
-SELECT p.zone, p.name, p.target, p.state, p.at, p.text, p.event
+SELECT p.zone, p.name, p.target, p.state, p.at, p.text, p.event,
+	EXISTS (SELECT 1 FROM hook AS h WHERE h.zone = p.zone AND h.name = p.name)
+		OR EXISTS (SELECT 1 FROM hook_result AS r WHERE r.zone = p.zone AND r.name = p.name
+			AND r.state = 'done' AND r.at > time_now() - 300000000) AS excused
 FROM forced_peer AS p
 JOIN zone AS z ON z.id = p.zone AND z.name IS NOT NULL AND z.removed_at = 0
-WHERE p.event = max((SELECT max(o.event) FROM forced_peer AS o WHERE o.zone = p.zone),
-	coalesce((SELECT f.event FROM forced AS f WHERE f.zone = p.zone), 0));
+WHERE p.event >= coalesce((SELECT f.event FROM forced AS f WHERE f.zone = p.zone), 0);
 
 -- The same of one zone, as the daemon says it if it says anything of it.
 -- name: tool_create_forced_live
 CREATE TEMP VIEW forced_live AS
 SELECT z.id AS zone, l.name, l.address AS target, json_extract(l.body, '$.state') AS state,
 	json_extract(l.body, '$.at') AS at, coalesce(json_extract(l.body, '$.text'), '') AS text,
-	json_extract(l.body, '$.event') AS event
+	json_extract(l.body, '$.event') AS event,
+	EXISTS (SELECT 1 FROM hook AS h WHERE h.zone = z.id AND h.name = l.name)
+		OR EXISTS (SELECT 1 FROM hook_result AS r WHERE r.zone = z.id AND r.name = l.name
+			AND r.state = 'done' AND r.at > time_now() - 300000000) AS excused
 FROM live_line AS l JOIN live_zone AS o JOIN zone AS z ON name_show(z.name) = o.name
 	AND z.removed_at = 0
 WHERE l.kind = 'forced'
@@ -214,8 +220,8 @@ GROUP BY d.zone, d.name;
 -- The pairs of name and address of which zone :zone knows; configured ones when known.  "ns" and "also"
 -- stand for targets that no downstream has.
 -- name: tool_zone_downstreams
-WITH reached (name, address, state, at, text) AS MATERIALIZED (
-	SELECT name, target, state, at, text FROM forced_live WHERE zone = :zone
+WITH reached (name, address, state, at, text, excused) AS MATERIALIZED (
+	SELECT name, target, state, at, text, excused FROM forced_live WHERE zone = :zone
 ), pair (name, address) AS (
 	SELECT name, address FROM live_line WHERE kind = 'downstream'
 	UNION
@@ -223,7 +229,7 @@ WITH reached (name, address, state, at, text) AS MATERIALIZED (
 		AND (target <> '' OR NOT EXISTS (SELECT 1 FROM downstream_state AS o
 			WHERE o.zone = d.zone AND o.name = d.name AND o.target > ''))
 	UNION
-	SELECT downstream, target FROM outbox WHERE zone = :zone
+	SELECT downstream, target FROM outbox WHERE zone = :zone AND target <> ''
 		AND (NOT known('downstream') OR downstream IN ('ns', 'also'))
 	UNION
 	SELECT name, address FROM reached
@@ -237,8 +243,9 @@ SELECT p.name, p.address,
 	s.fetched_serial, s.fetched_at,
 	coalesce(s.state = 'behind' AND d.acked_serial = s.serial, 0) AS acked_only,
 	CASE b.qtype WHEN 6 THEN 'SOA' WHEN 252 THEN 'AXFR' END AS owed_type,
-	b.tries, b.not_before AS next_at,
-	r.state AS forced_state, r.at AS forced_at, nullif(r.text, '') AS forced_text,
+	coalesce(json_extract(l.body, '$.tries'), b.tries) AS tries,
+	coalesce(json_extract(l.body, '$.next_at'), b.not_before) AS next_at,
+	coalesce(r.excused, 0) AS forced_excused, r.state AS forced_state, r.at AS forced_at, nullif(r.text, '') AS forced_text,
 	n.until AS unsupported_until_at,
 	CASE WHEN d.error_at > max(d.acked_at, coalesce(s.fetched_at, 0)) THEN d.error_text END
 		AS error,
@@ -249,7 +256,8 @@ SELECT p.name, p.address,
 FROM pair AS p
 LEFT JOIN downstream_state AS d ON d.zone = :zone AND d.name = p.name AND d.target = p.address
 LEFT JOIN here AS s ON s.name = p.name
-LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address
+LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address AND b.target <> ''
+LEFT JOIN live_line AS l ON l.kind = 'downstream' AND l.name = p.name AND l.address = p.address
 LEFT JOIN reached AS r ON r.name = p.name AND r.address = p.address
 LEFT JOIN no_axfr AS n ON n.target = p.address AND n.until > time_now()
 ORDER BY p.name, p.address;
@@ -280,12 +288,15 @@ LEFT JOIN hook AS h ON h.zone = :zone AND h.name = p.name
 LEFT JOIN hook_result AS r ON r.zone = :zone AND r.name = p.name
 ORDER BY p.name;
 
--- Who is notified, and who is not: only the daemon knows.
+-- Who is notified, and who is not: only the daemon knows.  Without :all nothing when these are just
+-- the downstreams, which are listed anyhow.
 -- name: tool_zone_targets
 SELECT json_extract(body, '$.host') AS host, nullif(address, '') AS address,
 	json_extract(body, '$.downstream') AS downstream, json_extract(body, '$.state') AS state,
 	json_extract(body, '$.why') AS why, json_extract(body, '$.text') AS text
-FROM live_line WHERE kind = 'target' ORDER BY n;
+FROM live_line AS l WHERE kind = 'target' AND (:all OR EXISTS (SELECT 1 FROM live_line AS o
+	WHERE o.kind = 'target' AND json_extract(o.body, '$.why') <> 'in'
+		OR json_extract(o.body, '$.host') IS NOT NULL)) ORDER BY n;
 
 -- name: tool_zone_transfers
 SELECT at AS started_at, duration AS duration_us, CASE out WHEN 0 THEN 'in' ELSE 'out' END AS direction,
@@ -307,7 +318,7 @@ ORDER BY t.at DESC, t.zone, t.out, t.n DESC LIMIT :limit;
 WITH known (name) AS (
 	SELECT name FROM live_line WHERE kind = 'downstream'
 	UNION SELECT name FROM downstream_state WHERE NOT live()
-	UNION SELECT downstream FROM outbox WHERE NOT live()
+	UNION SELECT downstream FROM outbox WHERE NOT live() AND target <> ''
 	UNION SELECT name FROM forced_peer WHERE NOT live()
 ), reached AS MATERIALIZED (
 	SELECT name, count(DISTINCT iif(state = 'verified', zone, NULL)) AS verified,
@@ -352,9 +363,10 @@ GROUP BY k.name ORDER BY k.name;
 WITH lost AS MATERIALIZED (
 	SELECT DISTINCT f.name, f.state, f.zone, name_show(z.name) AS zone_name
 	FROM forced_now AS f JOIN zone AS z ON z.id = f.zone
-	LEFT JOIN downstream_now AS s ON s.zone = f.zone AND s.name = f.name
-	WHERE f.state IN ('unverified', 'refused', 'given-up')
-		OR (f.state = 'unsupported' AND s.state IS NOT 'current')
+	WHERE f.state IN ('refused', 'given-up') OR (f.state = 'unverified' AND NOT f.excused)
+		OR (f.state = 'unsupported' AND NOT f.excused AND (SELECT s.state
+			FROM downstream_now AS s WHERE s.zone = f.zone AND s.name = f.name)
+			IS NOT 'current')
 )
 SELECT l.name, l.state, count(*) AS zones, (SELECT group_concat(zone_name, ', ') FROM (
 		SELECT zone_name FROM lost AS o WHERE o.name = l.name AND o.state = l.state
@@ -365,8 +377,9 @@ FROM lost AS l GROUP BY l.name, l.state ORDER BY l.name, l.state;
 -- name: tool_zone_trouble
 WITH lost AS MATERIALIZED (
 	SELECT DISTINCT f.name, f.state FROM forced_live AS f
-	LEFT JOIN downstream_now AS s ON s.zone = f.zone AND s.name = f.name
+	LEFT JOIN downstream_now AS s ON s.zone = :zone AND s.name = f.name
 	WHERE f.zone = :zone AND (f.state <> 'unsupported' OR s.state IS NOT 'current')
+		AND NOT (f.state IN ('unverified', 'unsupported') AND f.excused)
 	ORDER BY f.name
 )
 SELECT (SELECT group_concat(name, ', ') FROM lost WHERE state = 'unverified') AS unverified,
@@ -455,8 +468,8 @@ SELECT p.name, p.address, CASE WHEN :axfr THEN f.state WHEN l.n IS NOT NULL THEN
 		ELSE d.error_at END AS forced_at,
 	CASE WHEN :axfr THEN f.text WHEN d.error_at >= :since THEN d.error_text END AS forced_text,
 	json_extract(l.body, '$.tries') AS tries, json_extract(l.body, '$.next_at') AS next_at,
-	n.until AS unsupported_until_at, CASE WHEN w.state IS NULL THEN 'unknown' ELSE w.state END
-		AS state
+	n.until AS unsupported_until_at, coalesce(w.state, 'unknown') AS state,
+	coalesce(f.excused, 0) AS forced_excused
 FROM pair AS p
 LEFT JOIN live_line AS l ON l.kind = 'downstream' AND l.name = p.name AND l.address = p.address
 LEFT JOIN forced_live AS f ON f.zone = :zone AND f.name = p.name AND f.target = p.address

@@ -14,10 +14,11 @@
 #define HEAD 4
 #define HOW_TCP 0x01
 #define HOW_AUTHENTICATED 0x02
-#define HOW_KEYED 0x04	  /* NOTIFY(AXFR) must be authenticated */
+#define HOW_KEYED 0x04	  /* the primary has a key */
 #define HOW_ANSWERED 0x08 /* the delayed answer is sent before the next request comes */
 #define HOW_LATER 0x10	  /* ten seconds later */
 #define HOW_CUT 0x20	  /* names below the zone are delegated */
+#define HOW_POLICY 6	  /* in the upper two bits: enum primary_forced */
 
 #define ZONE "\7example\3org"
 
@@ -93,9 +94,28 @@ close_world(struct world *w)
 	free(w);
 }
 
-static void
-check_verdict(const struct notifyin_verdict *v, const struct msg *m, unsigned source)
+/* A-14, said another way. */
+static bool
+may_force(uint8_t how)
 {
+	switch (how >> HOW_POLICY) {
+	case PRIMARY_FORCED_AUTO:
+		return (how & HOW_AUTHENTICATED) || !(how & HOW_KEYED);
+	case PRIMARY_FORCED_ADDRESS:
+		return true;
+	case PRIMARY_FORCED_KEY:
+		return how & HOW_AUTHENTICATED;
+	default:
+		return false;
+	}
+}
+
+static void
+check_verdict(const struct notifyin_verdict *v, const struct msg *m, unsigned source, uint8_t how)
+{
+	FUZZ_CHECK(!v->notify.forced || may_force(how));
+	FUZZ_CHECK(!v->notify.forced || m->qtype == TYPE_AXFR);
+	FUZZ_CHECK(!v->notify.authenticated || (how & HOW_AUTHENTICATED));
 	FUZZ_CHECK(v->why < NOTIFYIN_WHY_COUNT);
 	FUZZ_CHECK((v->zone != NULL) == (v->why == NOTIFYIN_OK));
 	FUZZ_CHECK(v->zone == NULL || (!v->drop && v->aa && v->rcode == RCODE_NOERROR));
@@ -133,6 +153,7 @@ request(struct world *w, uint8_t how, uint8_t from, const uint8_t *data, size_t 
 	struct msg m;
 
 	w->primary.keyed = how & HOW_KEYED;
+	w->primary.forced = (enum primary_forced)(how >> HOW_POLICY);
 	notifyin_configure(w->n, &conf, w->acl);
 	w->cut = how & HOW_CUT;
 	if (how & HOW_LATER) {
@@ -143,7 +164,7 @@ request(struct world *w, uint8_t how, uint8_t from, const uint8_t *data, size_t 
 	if (m.len >= MSG_HEADER && m.opcode != OPCODE_NOTIFY)
 		return; /* not for the judge */
 	notifyin_judge(w->n, &src, &m, parsed, w->now.mono, &v);
-	check_verdict(&v, &m, from);
+	check_verdict(&v, &m, from, how);
 	if (!v.drop)
 		check_reply(&v, &m);
 	if (v.zone != NULL) {

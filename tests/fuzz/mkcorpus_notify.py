@@ -9,7 +9,8 @@ import struct
 
 from mkcorpus import AA, NOTIFY, ORG, Q, QR, RD, TC, message, opt, option, rr, write
 
-TCP, AUTHENTICATED, FORCED, ANSWERED, LATER, CUT = 1, 2, 4, 8, 16, 32
+TCP, AUTHENTICATED, KEYED, ANSWERED, LATER, CUT = 1, 2, 4, 8, 16, 32
+AUTO, ADDRESS, KEY, OFF = 0, 64, 128, 192
 STRANGER, PRIMARY, NEAR, OTHER = 0, 1, 2, 3
 SOA, AXFR = 6, 252
 
@@ -37,9 +38,15 @@ case("hint-elsewhere", (0, PRIMARY, notify(answer=[soa(8, b"\x03sub" + Q)])))
 case("hint-second", (0, PRIMARY, notify(answer=[rr(Q, 1, b"\x01\x02\x03\x04"), soa(9)])))
 case("hint-broken", (0, PRIMARY, notify(answer=[rr(Q, SOA, b"\xc0")])))
 case("hint-loop", (0, PRIMARY, notify(answer=[rr(b"\xc0\x1d", SOA, b"\xc0\x1d")])))
-case("axfr-off", (0, PRIMARY, notify(AXFR)))
-case("axfr-on", (FORCED, PRIMARY, notify(AXFR)))
-case("axfr-hint", (FORCED | AUTHENTICATED, PRIMARY, notify(AXFR, [soa(7)])))
+case("axfr-off", (OFF, PRIMARY, notify(AXFR)))
+case("axfr-on", (AUTO, PRIMARY, notify(AXFR)))
+case("axfr-hint", (KEYED | AUTHENTICATED, PRIMARY, notify(AXFR, [soa(7)])))
+case("axfr-policies", *[(p | k | a, PRIMARY, notify(AXFR, ident=p | k | a))
+                        for p in (AUTO, ADDRESS, KEY, OFF) for k in (0, KEYED) for a in (0, AUTHENTICATED)])
+case("axfr-repeats", (ANSWERED, PRIMARY, notify(AXFR)), (0, PRIMARY, notify(AXFR)),
+     *[(LATER, PRIMARY, notify(AXFR))] * 8)
+case("axfr-waits", *[(LATER, PRIMARY, notify(AXFR))] * 3)
+case("axfr-flood", *[(0, PRIMARY, notify(AXFR, ident=i)) for i in range(60)])
 case("qtype-a", (0, PRIMARY, notify(1)))
 case("stranger", (0, STRANGER, notify()))
 case("other-peer", (0, OTHER, notify()))

@@ -3,6 +3,7 @@
 
 import hashlib
 import sqlite3
+import threading
 import time
 
 import dns.name
@@ -187,8 +188,13 @@ class Agents:
         return iter(self.relays.values())
 
     def start(self):
+        """Nobody gets the zone before all of them are there: else the first NOTIFYs would find nobody."""
+        hold = threading.Event()
+        self.top.behave(hold=hold)
         for r in self:
             r.start()
+        self.top.behave()
+        hold.set()
         for r in self:
             r.wait_serial(self.zone, self.top.zone(self.zone).serial)
         self.settle()

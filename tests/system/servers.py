@@ -15,7 +15,7 @@ import dns.query
 import dns.rcode
 import dns.update
 
-from lab import Process, SLOW, free_port, serial_at, wait_for, which
+from lab import Process, SLOW, ask, free_port, serial_at, wait_for, which
 
 
 class Server:
@@ -71,6 +71,12 @@ class Server:
                 wait_for(lambda z=z: self.serial(z) is not None or self.check_alive(), 20,
                          f"{self} serves {z}")
                 self.serials[z] = self.serial(z)
+        return self
+
+    def wait_up(self, zone):
+        """Until it answers at all, whatever it has of the zone."""
+        wait_for(lambda: ask(self.port, zone, "SOA", self.host, timeout=0.5) is not None or self.check_alive(), 20,
+                 f"{self} answers")
         return self
 
     def check_alive(self):

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: rndc
 """NOTIFY(AXFR) through a chain of relays with BIND and NSD behind it (AN-18), also when they die in between."""
 
 import os
@@ -31,9 +32,9 @@ class Chain:
         three = self.agents.relays["three"]
         for s in self.others:
             s.primary = (three.host, three.port)
+            s.start().wait_up(ZONE)
         self.agents.start()
         for s in self.others:
-            s.start()
             wait_for(lambda s=s: self.agents.has((s.host, s.port)), 30, f"{s} has the zone")
         self.agents.settle()
 

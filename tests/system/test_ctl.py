@@ -12,9 +12,10 @@ import time
 
 import pytest
 
-from fakedownstream import FakeDownstream
+from fakedownstream import FakeDownstream, Fetcher
 from fakeprimary import FakePrimary
 from fakewire import records_of
+from forcing import ForcedScene
 from lab import CTL, SLOW, free_port, wait_for, which
 from scene import ZONE, Scene, zone_text
 
@@ -27,19 +28,28 @@ ZONES_KEYS = set("name state activity serial records octets loaded_at checked_at
 ZONE_KEYS = ZONES_KEYS | set(
     "id version segments digest pending_at error_peer lane queued_at primary_name primary_address transfer"
     " transfer_at transfer_records transfer_octets transfer_messages want_serial ahead_primary ahead_serial"
-    " ahead_at error_address".split())
+    " ahead_at error_address older pending_notifier forced_wait forced_wait_at".split())
+ZONE_PARTS = ["running", "verdict", "hint", "zone", "event", "problems", "primaries", "downstreams", "hooks", "targets",
+              "transfers"]
+EVENT_KEYS = set("event event_at last_at serial verdict repeats notifier source duration_us pinned".split())
+HOOK_KEYS = set("name state kind serial since_at tries next_at last_at last_state last_serial last_duration_us"
+                " last_text".split())
+TARGET_KEYS = set("host address downstream state why text".split())
 ZONE_PRIMARY_KEYS = set("name address serial seen_at error error_code error_at failures held_until_at".split())
 ZONE_DOWNSTREAM_KEYS = set("name address state notified_serial notified_at acked_serial acked_at fetched_serial"
-                           " fetched_at acked_only tries next_at error error_code error_at".split())
+                           " fetched_at acked_only owed_type tries next_at forced_excused forced_state forced_at"
+                           " forced_text"
+                           " unsupported_until_at error error_code error_at".split())
 ZONE_TRANSFER_KEYS = set("started_at duration_us direction kind peer address from_serial to_serial octets records"
                          " messages error_code error".split())
 DAEMON_KEYS = set("version pid started_at config database workers log_level rss tcp_in tcp_out transfers_in"
                   " transfers_out queued outbox store_lag_us listen".split())
 DATABASE_KEYS = set("zones records octets pending outbox loaded_at".split())
 PRIMARY_KEYS = set("name address failures held_until_at transfers queued error error_at".split())
-DOWNSTREAM_KEYS = set("name zones current behind owed acked_only notified_at acked_at fetched_at inflight transfers"
-                      " error error_at".split())
-WAIT_KEYS = set("name state activity pending serial failures transfer primary_name transfer_records"
+DOWNSTREAM_KEYS = set("name zones current behind owed acked_only forced_verified forced_acked forced_unverified"
+                      " forced_unsupported forced_refused forced_owed unsupported_until_at notified_at acked_at"
+                      " fetched_at inflight transfers error error_at".split())
+WAIT_KEYS = set("name state activity pending forced_wait forced_wait_at serial failures transfer primary_name transfer_records"
                 " transfer_octets want_serial expire_at error error_code error_peer next_at".split())
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
@@ -170,11 +180,14 @@ def test_zones(lab):
 def test_zone_current(lab):
     s = Fleet(lab)
     s.update(["new A 192.0.2.9"])
+    # Whoever fetches first is not waited for.
+    wait_for(lambda: s.downstream_state()["acked_serial"] == 2, 10, "acknowledged")
     assert s.down.ixfr(ZONE, s.at, 1).kind == "diff"
     wait_for(lambda: s.downstream_state()["state"] == "current", 10, "fetched")
     s.settle()
     v = ask(s.relay, "zone", ZONE)
-    assert list(v) == ["running", "verdict", "hint", "zone", "primaries", "downstreams", "transfers"]
+    assert list(v) == ZONE_PARTS
+    assert v["event"] is None and v["problems"] == [] and v["hooks"] == []
     assert v["running"] is True and v["hint"] is None
     assert set(v["zone"]) == ZONE_KEYS
     z = v["zone"]
@@ -263,6 +276,172 @@ def test_zone_failing_then_expired(lab):
     s.primary.start()
     assert s.relay.ctl("refresh", "--wait", ZONE).stdout.startswith(f"{ZONE}: current: serial 1")
     assert s.relay.serial(ZONE) == 1
+
+
+def test_zone_behind_us(lab):
+    """Primaries that answer with an older serial: that is said, and not that none could be asked."""
+    s = Scene(lab, {ZONE: zone_text(serial=10)})
+    s.settle()
+    s.primary.update(ZONE, serial=7)
+    assert s.relay.ctl("refresh", "--wait", ZONE, check=False).returncode == FAILED
+    line = verdict(s.relay, ZONE)
+    assert re.fullmatch(rf"failing: up has 7, which is not newer; serial 10 is served for another {SPAN} \(until"
+                        rf" {STAMP}\), next try in {SPAN} \({STAMP}\)", line), line
+    v = ask(s.relay, "zone", ZONE)
+    assert v["zone"]["older"] == "up has 7" and v["zone"]["activity"] == "waiting"
+    assert v["hint"] == ("raise the serial at the primary above 10; or, to take over what it has:"
+                         f" zonerelayctl retransfer {ZONE}")
+    assert s.relay.ctl("retransfer", "--wait", ZONE).stdout.startswith(f"{ZONE}: current: serial 7")
+    assert verdict(s.relay, ZONE).startswith("current: serial 7")
+
+
+# ---- forced transfers ----
+
+
+class Forced(ForcedScene):
+    """Downstreams of every kind: one that fetches, one that only says so, one that does not know, one that refuses."""
+
+    def __init__(self, lab, **template):
+        self.mute, self.old, self.strict = (lab.add(FakeDownstream(f"127.0.0.{n}", free_port()).start())
+                                            for n in (14, 15, 16))
+        more = {"mute": {"address": self.mute.address},
+                "old": {"address": self.old.address}, "strict": {"address": self.strict.address}}
+        super().__init__(lab, more_downstreams=more, down=Fetcher,
+                         template=dict({"forced-verify": "1s", "forced-splay": "0s"}, **template))
+        self.down.at = self.at
+        self.old.answer.rcode = "FORMERR"
+        self.strict.answer.rcode = "REFUSED"
+
+    def states(self):
+        return {d["name"]: d["forced_state"] for d in ask(self.relay, "zone", ZONE)["downstreams"]}
+
+    def wait_states(self, **want):
+        wait_for(lambda: {k: v for k, v in self.states().items() if k in want} == want, 20, f"{want}")
+
+
+def test_forced_states(lab):
+    """What became of a forced transfer at each downstream, what is a problem, and what to do about it."""
+    s = Forced(lab)
+    s.rewrite(["forced A 192.0.2.1"])
+    s.force()
+    want = {"down": "verified", "mute": "unverified", "old": "unsupported", "strict": "refused"}
+    s.wait_states(**want)
+    v = ask(s.relay, "zone", ZONE)
+    assert list(v) == ZONE_PARTS and set(v["zone"]) == ZONE_KEYS and set(v["event"]) == EVENT_KEYS
+    e = v["event"]
+    assert (e["event"], e["serial"], e["verdict"], e["notifier"], e["source"], e["pinned"]) == (1, 1, "new", "up", "up", 0)
+    assert all(set(d) == ZONE_DOWNSTREAM_KEYS for d in v["downstreams"])
+    assert all(set(t) == TARGET_KEYS for t in v["targets"])
+    assert {(t["downstream"], t["state"], t["why"]) for t in v["targets"]} == {(d, "in", "in") for d in want}
+    text = s.relay.ctl("zone", ZONE).stdout
+    first = text.splitlines()[0]
+    assert first.startswith(f"{ZONE}: current: serial 1, checked "), first
+    assert first.endswith("; acknowledged the forced transfer but has not come for it: mute; does not know NOTIFY(AXFR):"
+                          " old; refused NOTIFY(AXFR): strict"), first
+    assert v["verdict"].endswith(first[first.index(";"):])
+    assert re.search(rf"^event     1 at {STAMP} \({AGO}\): serial 1 from up, asked for by up: other content than before,"
+                     rf" passed on to all$", text, re.M), text
+    problems = re.findall(r"^problem   (.*)$", text, re.M)
+    assert problems == v["problems"] and len(problems) == 3, problems
+    by_name = {p.split()[0]: p for p in problems}
+    assert by_name["mute"].startswith(f"mute at {s.mute.address} acknowledged NOTIFY(AXFR), but has not come for the zone")
+    assert "nsd-control force_transfer" in by_name["mute"] and "rndc retransfer" in by_name["old"]
+    assert by_name["old"].startswith(f"old at {s.old.address} does not know NOTIFY(AXFR)")
+    assert by_name["strict"].startswith(f"strict at {s.strict.address} refused NOTIFY(AXFR)")
+    for name, words in (("down", "verified: fetched the whole zone at "), ("mute", "acknowledged, but has not come"),
+                        ("old", r"does not know NOTIFY\(AXFR\), got NOTIFY\(SOA\); run a retransfer there; not tried again"
+                                rf" until {STAMP} \(in 23h59m\)"), ("strict", f"refused at {STAMP}")):
+        assert re.search(rf"^{name} +127\S+ +{words}", text, re.M), (name, text)
+    # The same when the daemon is down.
+    s.relay.stop()
+    assert {d["name"]: d["forced_state"] for d in json.loads(read(s, "--json", "zone", ZONE))["downstreams"]
+            if d["forced_state"]} == want
+    assert re.findall(r"^problem   (.*)$", read(s, "zone", ZONE), re.M) == problems
+    # And the fleet as a whole.
+    s.relay.start()
+    for how in (ask(s.relay, "downstreams"), None):
+        if how is None:
+            s.relay.stop()
+            how = json.loads(read(s, "--json", "downstreams"))
+        found = {d["name"]: d for d in how}
+        for name, state in want.items():
+            counts = {k: v for k, v in found[name].items() if k.startswith("forced_")}
+            assert set(found[name]) == DOWNSTREAM_KEYS
+            assert counts == {k: int(k == "forced_" + state) for k in counts}, (name, counts)
+            assert (found[name]["unsupported_until_at"] is not None) == (name == "old")
+    text = read(s, "downstreams")
+    assert re.search(r"^mute .* 1 UNVERIFIED ", text, re.M) and re.search(r"^down .* 1 verified ", text, re.M), text
+    assert f"problem   mute acknowledged NOTIFY(AXFR), but has not come, for 1 zone: {ZONE}\n" in text
+    assert f"problem   strict refused NOTIFY(AXFR) of 1 zone: {ZONE}\n" in text
+
+
+def test_forced_pending(lab):
+    """A forced transfer that has to wait: who asked, and until when, and why."""
+    s = Forced(lab, **{"forced-interval": "60s", "forced-burst": 1})
+    s.force()
+    s.wait_events(1)
+    s.wait_states(down="verified")
+    s.force()
+    line = verdict(s.relay, ZONE)
+    m = re.search(rf", a forced transfer is pending since {SPAN} \(asked for by up\) and waits until ({STAMP}) \(zone limit:"
+                  r" 1 per 1m\)", line)
+    assert m, line
+    due = datetime.datetime.fromisoformat(m[1][:-1] + "+00:00").timestamp() - time.time()
+    assert 30 < due < 61
+    z = ask(s.relay, "zone", ZONE)["zone"]
+    assert (z["pending"], z["pending_notifier"], z["forced_wait"]) == ("force", "up", "zone limit")
+    assert z["pending_at"] < z["forced_wait_at"]
+    assert re.search(rf"^owed      forced transfer, since {STAMP} \({AGO}\), asked for by up$",
+                     s.relay.ctl("zone", ZONE).stdout, re.M)
+    s.relay.stop()
+    line = read(s, "zone", ZONE).splitlines()[0]
+    assert re.search(rf", a forced transfer is pending since {SPAN} \(asked for by up\)", line), line
+
+
+def test_forced_hooks(lab):
+    """Commands: the last result, the next try, and the one that failed for good."""
+    mute = lab.add(FakeDownstream("127.0.0.14", free_port()).start())
+    shell = ["/bin/sh", "-c"]
+    s = ForcedScene(lab, down=Fetcher, template={"forced-verify": "1s", "forced-splay": "0s"}, more_downstreams={
+        "good": {"address": mute.address, "on-forced": ["/bin/true"]},
+        "bad": {"on-forced": [*shell, "echo no such zone >&2; exit 78"], "notify": False, "transfer-from": ["127.0.0.15"]},
+        "again": {"on-forced": [*shell, "echo busy >&2; exit 1"], "notify": False, "transfer-from": ["127.0.0.16"]}})
+    s.down.at = s.at
+    s.force()
+
+    def hooks():
+        return {h["name"]: h for h in ask(s.relay, "zone", ZONE)["hooks"]}
+    wait_for(lambda: {n: h["state"] for n, h in hooks().items()} == {"good": "done", "bad": "failed", "again": "retry"},
+             20, "the commands")
+    found = hooks()
+    assert all(set(h) == HOOK_KEYS for h in found.values())
+    assert {h["kind"] for h in found.values()} == {"AXFR"} and {h["last_serial"] for h in found.values()} == {1}
+    assert "no such zone" in found["bad"]["last_text"] and found["again"]["next_at"] > found["again"]["last_at"]
+    s.wait_peer("unverified", "good")
+    text = s.relay.ctl("zone", ZONE).stdout
+    assert re.search(rf"^good +AXFR +1  ended well {AGO}, took {SPAN}$", text, re.M), text
+    assert re.search(rf"^bad +AXFR +1  failed {AGO}, took {SPAN}: .*no such zone; given up$", text, re.M), text
+    assert re.search(rf"^again +AXFR +1  failed 1 time, next at {STAMP} \(in {SPAN}\); last: failed .*busy$", text, re.M), text
+    [problem] = re.findall(r"^problem   (.*)$", text, re.M)
+    assert problem.startswith("the command of bad failed for good"), "its command has just been run for good"
+    assert text.splitlines()[0].endswith("; command failed: bad")
+    s.relay.stop()
+    text = read(s, "zone", ZONE)
+    assert re.search(rf"^again +AXFR +1  failed 1 time, next ", text, re.M), text
+    assert re.search(r"^bad +AXFR +1  failed .*; given up$", text, re.M), text
+
+
+def test_targets(lab):
+    """Who is notified without a list, and who is not and why."""
+    text = zone_text(hosts=0, more=[f"ns1.{ZONE}. 300 IN A 127.0.0.12"])
+    s = Scene(lab, {ZONE: text}, zone_conf={ZONE: {"notify-targets": "acl", "also-notify": ["127.0.0.19@9"]}})
+    v = wait_for(lambda: ask(s.relay, "zone", ZONE)["targets"], 20, "targets")
+    assert all(set(t) == TARGET_KEYS for t in v)
+    assert {"in", "out"} >= {t["state"] for t in v} and any(t["why"] == "also-notify" for t in v), v
+    text = s.relay.ctl("zone", ZONE).stdout
+    assert re.search(r"^TARGET +ADDRESS +DOWNSTREAM +NOTIFIED +WHY$", text, re.M), text
+    for t in v:
+        assert re.search(rf"^\S+ +{re.escape(t['address'] or '-')} .*{t['state']} +{re.escape(t['text'])}$", text, re.M), (t, text)
 
 
 def test_transfers(lab):
@@ -408,6 +587,42 @@ def test_notify(lab):
         assert p.returncode == NO_ZONE and name in p.stderr and not p.stdout, (name, p)
     p = s.relay.ctl("notify", NEVER, check=False)
     assert (p.returncode, p.stdout) == (FAILED, "") and "not served" in p.stderr
+
+
+def test_notify_axfr(lab):
+    """AN-20: by command, to all or to one; --wait says what became of each, and the exit status whether all is well."""
+    s = Forced(lab)
+    assert s.relay.ctl("notify", "--axfr", ZONE, "down").stdout == f"{ZONE}: 1 NOTIFY(AXFR) will be sent\n"
+    s.down.wait_notifies(1, qtype="AXFR")
+    s.wait_states(down="verified")
+    p = s.relay.ctl("notify", "--axfr", "--wait", ZONE, "down")
+    assert re.fullmatch(rf"DOWNSTREAM +ADDRESS +WHAT BECAME OF IT\ndown +{re.escape(s.down.address)}  verified: fetched the"
+                        rf" whole zone at {STAMP} \({AGO}\)\n", p.stdout), p.stdout
+    assert len(s.down.fetched) == 2
+    assert re.search(r"^event     \d+ at .*: NOTIFY\(AXFR\) by command, no transfer$", s.relay.ctl("zone", ZONE).stdout, re.M)
+    p = s.relay.ctl("notify", "--axfr", "--wait", ZONE, check=False)
+    assert p.returncode == FAILED and not p.stderr, p
+    rows = {line.split()[0]: line for line in p.stdout.splitlines()[1:]}
+    assert set(rows) == {"down", "mute", "old", "strict"} and "  verified: " in rows["down"]
+    assert "has not come for the zone" in rows["mute"] and "does not know" in rows["old"] and "refused" in rows["strict"]
+    v = json.loads(s.relay.ctl("--json", "notify", "--axfr", "-w", ZONE, "old", check=False).stdout)
+    assert [(r["name"], r["forced_state"]) for r in v] == [("old", "unsupported")]
+    for n, asked in ((s.down, 4 - 1), (s.mute, 1)):
+        assert len([x for x in n.notifies if x.qtype == "AXFR"]) == asked, n.notifies
+    # A target that is down is not waited for for ever.
+    s.mute.answer.silence = True
+    start = time.monotonic()
+    p = s.relay.ctl("notify", "--axfr", "--wait", "-t", "500ms", ZONE, "mute", check=False)
+    assert p.returncode == FAILED and time.monotonic() - start < 5 * SLOW
+    assert "no answer yet" in p.stdout and p.stderr == f"zonerelayctl: {ZONE}: not done in time; it goes on without us\n"
+    s.mute.answer.silence = False
+    wait_for(lambda: s.states()["mute"] == "unverified", 20, "the next try")
+    # NOTIFY(SOA): the answer is the end of it.
+    p = s.relay.ctl("notify", "--wait", ZONE, "mute")
+    assert re.search(rf"^mute +{re.escape(s.mute.address)}  acknowledged at {STAMP} ", p.stdout, re.M), p.stdout
+    p = s.relay.ctl("notify", "--wait", "-t", "20s", ZONE, "strict", check=False)
+    assert p.returncode == FAILED and re.search(r"^strict .* refused at .*REFUSED$", p.stdout, re.M), p
+    assert s.relay.ctl("notify", "--axfr", "--wait", ZONE, "nobody", check=False).returncode == NO_ZONE
 
 
 def test_export(lab):
@@ -639,6 +854,40 @@ def test_where_things_are(lab):
         assert (p.returncode, p.stdout) == (NO_DATABASE, ""), (command, p)
     # Orders do not need it.
     assert tool("-d", missing, "-s", s.relay.sock, "refresh", ZONE).returncode == OK
+
+
+def test_broken_configuration(lab):
+    """Somebody breaks the file while the daemon runs: it is looked into all the same, and commanded."""
+    s = Scene(lab)
+    s.settle()
+    with open(s.relay.conf) as f:
+        good = f.read()
+    warning = f"going on with database {s.relay.db} and socket {s.relay.sock}\n"
+    yaml = f"server:\n  workers: many\n  database: '{s.relay.db}'   # here\n  control: {s.relay.sock}\n"
+    elsewhere = f"server:\n  workers: many\n  database: /nonexistent/db\n  control: {s.relay.sock}\n"
+    for text in (good.replace('"zones"', '"zoness"'), good[:-20], yaml, elsewhere):
+        with open(s.relay.conf, "w") as f:
+            f.write(text)
+        p = s.relay.ctl("--json", "zone", ZONE)
+        assert json.loads(p.stdout)["running"] is True and p.stderr.endswith(warning), p.stderr
+        assert p.stderr.startswith(f"zonerelayctl: {s.relay.conf}:"), "and what is wrong is said"
+        assert s.relay.ctl("refresh", "--wait", ZONE).stdout.startswith(f"{ZONE}: current")
+        p = s.relay.ctl("reload", check=False)      # this is what the file is for
+        assert p.returncode == USAGE and warning not in p.stderr, p
+    # One of both that is given is used.
+    p = s.relay.ctl("-d", s.relay.db, "status")
+    assert p.stderr.endswith(warning) and "pid" in p.stdout
+    # A file that is not there, or says nothing of use.
+    assert tool("-c", s.relay.conf + "x", "status").returncode == USAGE
+    with open(s.relay.conf, "w") as f:
+        f.write("what is this\n")
+    p = s.relay.ctl("status", check=False)
+    assert p.returncode == USAGE and "-d and -s do without" in p.stderr, p
+    s.relay.stop()
+    with open(s.relay.conf, "w") as f:
+        f.write(yaml)
+    p = s.relay.ctl("zone", ZONE)
+    assert p.stderr.endswith(warning + DOWN) and p.stdout.startswith(f"{ZONE}: current")
 
 
 def test_output_that_cannot_be_written(lab):

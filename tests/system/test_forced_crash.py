@@ -14,7 +14,7 @@ from forcing import ForcedScene, forced_status, rows_of
 from lab import SLOW, free_port, wait_for
 from scene import ZONE, check_db, copy_db, large_zone, look, zone_text
 
-ROUNDS = int(os.environ.get("FORCED_CRASH_ROUNDS", "30" if SLOW <= 1 else "8"))
+ROUNDS = int(os.environ.get("FORCED_CRASH_ROUNDS", "80" if SLOW <= 1 else "8"))
 SEED = int(os.environ.get("FORCED_CRASH_SEED", "0")) or random.SystemRandom().getrandbits(32)
 SOON = {"retry": "1s..2w", "refresh": "1s..4w"}
 

@@ -54,6 +54,7 @@ def test_1000_in_a_second(lab, burst):
     time.sleep(0.5)
     n = s.primary.count("AXFR")
     assert 1 <= n <= burst, (n, took)
+    assert n == burst or SLOW > 1, "the burst is there to be used"
     assert s.pending() == [(2,)]
     z = forced_status(s.relay)
     assert z["pending"] == "force" and z["pending_notifier"] == "up", z
@@ -61,7 +62,7 @@ def test_1000_in_a_second(lab, burst):
     left = z["forced_wait_at"] - time.time() if isinstance(z["forced_wait_at"], (int, float)) else None
     assert left is None or 0 < left <= interval, z
     text = s.relay.ctl("zone", ZONE).stdout
-    assert "forced transfer waits" in text and "zone limit" in text, text
+    assert "a forced transfer is pending" in text and "waits until" in text and "zone limit" in text, text
     s.wait_events(n + 1, timeout=interval * 2)
     last = s.primary.queries_of("AXFR")[-1].time
     assert last - start > interval * 0.8, "it waited for its token"
@@ -116,8 +117,8 @@ def test_many_zones(lab, where):
     at_once = s.primary.count("AXFR")
     assert burst <= at_once <= burst + 1 + 2 * SLOW, at_once
     waits = [forced_status(s.relay, f"zone{i}.test") for i in range(n)]
-    held = [z for z in waits if z["pending"] == "force"]
-    assert held and {z["forced_wait"] for z in held} == {"primary limit" if where == "primary" else "global limit"}
+    held = [z for z in waits if z["pending"] == "force" and z["forced_wait"] is not None]
+    assert len(held) >= n // 3 and {z["forced_wait"] for z in held} == {"primary limit" if where == "primary" else "global limit"}
     for i in range(n):
         s.wait_events(1, f"zone{i}.test", timeout=30)
     queries = s.primary.queries_of("AXFR")

@@ -164,6 +164,9 @@ def test_ns(lab):
         (f"up.{z}", f"{PRIMARY}@53"): "primary", (f"twice.{z}", f.down.address): "twice",
         (f"none.{z}", None): "unresolved", ("invalid", None): "unresolved", (".", None): "unresolved",
         (f"far.{z}", f"{FAR}@53"): "in"}
+    shown = f.relay.json("zone", ZONE)["targets"]
+    assert {(t["host"], t["address"]): t["why"] for t in shown} == f.targets()
+    assert all(t["text"] and t["state"] in ("in", "out") for t in shown)
     assert {t["state"] for t in f.live() if t["why"] in ("in", "also-notify")} == {"in"}
     assert {t["state"] for t in f.live() if t["why"] not in ("in", "also-notify")} == {"out"}
     assert all(t["text"] for t in f.live())
@@ -252,8 +255,9 @@ def test_unresolvable(lab):
     assert (told[0]["zone"], told[0]["reason"]) == (ZONE, "there is no such name")
     gone = [t for t in f.live() if t.get("host") == "gone.elsewhere.test"]
     assert [(t["state"], t["why"], t["text"]) for t in gone] == [("out", "unresolved", "there is no such name")]
-    # The row that stands for it is kept.
+    # The row that stands for it is kept, and nobody is shown to be owed it.
     f.wait_owed([("", "")])
+    assert all(d["name"] and d["owed_type"] is None for d in f.relay.json("zone", ZONE)["downstreams"])
     serial = f.update()
     n = f.down.wait_hint(ZONE, serial)
     assert n.time - f.before < 2 * SLOW
@@ -303,14 +307,17 @@ def test_kill_before_found(lab):
     f.start()
     serial = f.update()
     f.down.wait_hint(ZONE, serial)
-    assert ("", "") in f.owed()
+    # The row says by now that the other host has got its own.
+    wait_for(lambda: look(f.relay.db, "SELECT tries FROM outbox WHERE target = ''")[0][0] != 0, what="a note")
+    f.wait_owed([("", "")])
+    f.down.forget()
     f.relay.kill()
     assert ("", "") in look(copy_db(f.relay.db, lab.folder("copy")), "SELECT downstream, target FROM outbox")
     f.resolver.silent = False
     f.relay.start()
     f.second.wait_hint(ZONE, serial)
     f.settled()
-    assert len(f.second.notifies) == 1
+    assert len(f.second.notifies) == 1 and not f.down.notifies
 
 
 def test_kill_before_expansion(lab):

@@ -62,6 +62,9 @@ test_server_defaults(void **state)
 	assert_int_equal(s->soa_tries, 3);
 	assert_int_equal(s->connect_timeout_us, 5 * ZR_US_PER_S);
 	assert_int_equal(s->transfer_idle_us, 60 * ZR_US_PER_S);
+	assert_int_equal(s->min_rate, 10240);
+	assert_int_equal(s->min_rate_us, 300 * ZR_US_PER_S);
+	assert_int_equal(s->tcp_stall_us, 60 * ZR_US_PER_S);
 	assert_int_equal(s->max_forced, 10);
 	assert_int_equal(s->forced_rate, 600);
 	assert_int_equal(s->forced_burst, 50);
@@ -134,7 +137,10 @@ test_zone_defaults(void **state)
 	assert_int_equal(p->retry_max_us, 14 * 86400 * ZR_US_PER_S);
 	assert_int_equal(p->max_size, UINT64_C(2) << 30);
 	assert_int_equal(p->max_records, 50000000);
+	assert_int_equal(p->max_messages, 10000000);
+	assert_int_equal(p->max_steps, 10000);
 	assert_int_equal(p->max_transfer_us, 7200 * ZR_US_PER_S);
+	assert_int_equal(p->max_transfer_out_us, 7200 * ZR_US_PER_S);
 	assert_int_equal(p->splay_us, 0);
 	assert_int_equal(p->journal_steps, 1000);
 	assert_true(p->ixfr && p->notify_enclosing);
@@ -456,7 +462,10 @@ static const struct variant variants[] = {
     {"t", "retry: 60s..1w"},
     {"t", "max-size: 1GiB"},
     {"t", "max-records: 50000001"},
+    {"t", "max-messages: 10000001"},
+    {"t", "max-steps: 10001"},
     {"t", "max-transfer-time: 1h"},
+    {"t", "max-transfer-time-out: 1h"},
     {"t", "splay: 1ms"},
     {"t", "journal-steps: 21"},
     {"t", "ixfr: no"},

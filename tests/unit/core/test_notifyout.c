@@ -188,6 +188,164 @@ axfr_falls_back_to_soa(void **state)
 	assert_int_equal(o.kind, NOTIFYOUT_SOA);
 }
 
+static void
+owe_axfr(void)
+{
+	setup(NULL);
+	notifyout_init(&o, NOTIFYOUT_AXFR, 7, now, now, 0);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+}
+
+/* each thing a downstream may do with NOTIFY(AXFR), and what is then concluded. */
+static void
+whatever_it_does_with_axfr(void **state)
+{
+	static const struct {
+		int rcode; /* -1 zone data, -2 unreachable, -3 it comes for the zone */
+		bool tcp, no_axfr, sends;
+		enum notifyout_state then;
+		enum notifyout_result result;
+	} rows[] = {
+	    {RCODE_NOERROR, false, false, false, NOTIFYOUT_DONE, NOTIFYOUT_ACKED},
+	    {RCODE_FORMERR, false, true, true, NOTIFYOUT_SENT, NOTIFYOUT_OPEN},
+	    {RCODE_NOTIMP, false, true, true, NOTIFYOUT_SENT, NOTIFYOUT_OPEN},
+	    {RCODE_SERVFAIL, false, false, false, NOTIFYOUT_SENT, NOTIFYOUT_OPEN},
+	    {RCODE_REFUSED, false, false, false, NOTIFYOUT_DONE, NOTIFYOUT_REFUSED},
+	    {RCODE_NOTAUTH, false, false, false, NOTIFYOUT_DONE, NOTIFYOUT_REFUSED},
+	    {RCODE_NXDOMAIN, false, false, false, NOTIFYOUT_DONE, NOTIFYOUT_REFUSED},
+	    {RCODE_BADVERS, false, false, false, NOTIFYOUT_DONE, NOTIFYOUT_REFUSED},
+	    {-2, false, false, false, NOTIFYOUT_WAITING, NOTIFYOUT_OPEN},
+	    {-3, false, false, false, NOTIFYOUT_DONE, NOTIFYOUT_FETCHED},
+	    {RCODE_NOERROR, true, false, false, NOTIFYOUT_DONE, NOTIFYOUT_ACKED},
+	    {RCODE_FORMERR, true, true, true, NOTIFYOUT_SENT, NOTIFYOUT_OPEN},
+	    {RCODE_SERVFAIL, true, false, false, NOTIFYOUT_WAITING, NOTIFYOUT_OPEN},
+	    {-1, true, true, true, NOTIFYOUT_SENT, NOTIFYOUT_OPEN},
+	    {-2, true, false, false, NOTIFYOUT_WAITING, NOTIFYOUT_OPEN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		owe_axfr();
+		policy.tcp = rows[i].tcp;
+		enum notifyout_do d = rows[i].rcode >= 0    ? answer((uint16_t)rows[i].rcode)
+				      : rows[i].rcode == -1 ? step(NOTIFYOUT_EV_ZONE_DATA)
+				      : rows[i].rcode == -2 ? step(NOTIFYOUT_EV_UNREACHABLE)
+							    : fetched(NOTIFYOUT_AXFR, 7);
+		assert_int_equal(o.no_axfr, rows[i].no_axfr);
+		assert_int_equal(d == NOTIFYOUT_SEND, rows[i].sends);
+		assert_int_equal(d == NOTIFYOUT_END, rows[i].then == NOTIFYOUT_DONE);
+		assert_int_equal(o.state, rows[i].then);
+		assert_int_equal(o.result, rows[i].result);
+		assert_int_equal(o.kind, rows[i].no_axfr ? NOTIFYOUT_SOA : NOTIFYOUT_AXFR);
+	}
+}
+
+/* it is known at once, also when there is no token for the other kind yet. */
+static void
+fallback_waits_for_a_token(void **state)
+{
+	(void)state;
+	setup(NULL);
+	rate.rate = bucket_rate(1, 1);
+	notifyout_init(&o, NOTIFYOUT_AXFR, 7, now, now, 0);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(answer(RCODE_FORMERR), NOTIFYOUT_NOTHING);
+	assert_true(o.no_axfr);
+	assert_int_equal(o.kind, NOTIFYOUT_SOA);
+	assert_int_equal(o.at_us, now.us + S);
+	/* A late copy of the answer is not taken for the other one's. */
+	assert_int_equal(answer(RCODE_FORMERR), NOTIFYOUT_NOTHING);
+	assert_int_equal(o.state, NOTIFYOUT_WAITING);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(answer(RCODE_NOERROR), NOTIFYOUT_END);
+	assert_int_equal(o.result, NOTIFYOUT_UNSUPPORTED);
+}
+
+/* Whatever comes of the NOTIFY(SOA) instead: the forced one was not understood. */
+static void
+ends_of_the_fallback(void **state)
+{
+	static const uint16_t rcodes[] = {
+	    RCODE_NOERROR, RCODE_FORMERR, RCODE_NOTIMP, RCODE_REFUSED, RCODE_NOTAUTH};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rcodes) / sizeof(rcodes[0]); i++) {
+		owe_axfr();
+		answer(RCODE_NOTIMP);
+		assert_int_equal(answer(rcodes[i]), NOTIFYOUT_END);
+		assert_int_equal(o.result, NOTIFYOUT_UNSUPPORTED);
+	}
+	owe_axfr();
+	answer(RCODE_NOTIMP);
+	policy.give_up_us = 0;
+	while (o.state != NOTIFYOUT_DONE)
+		wait();
+	assert_int_equal(o.result, NOTIFYOUT_UNSUPPORTED);
+	/* It came for it all the same, told by its operator. */
+	owe_axfr();
+	answer(RCODE_NOTIMP);
+	assert_int_equal(fetched(NOTIFYOUT_AXFR, 7), NOTIFYOUT_END);
+	assert_int_equal(o.result, NOTIFYOUT_FETCHED);
+}
+
+/* the caller says of each newer event whether the target understands AXFR. */
+static void
+newer_after_the_fallback(void **state)
+{
+	(void)state;
+	owe_axfr();
+	answer(RCODE_NOTIMP);
+	newer(NOTIFYOUT_SOA, 8, now.us);
+	assert_int_equal(o.kind, NOTIFYOUT_SOA);
+	assert_true(o.no_axfr);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(answer(RCODE_NOERROR), NOTIFYOUT_END);
+	assert_int_equal(o.result, NOTIFYOUT_UNSUPPORTED);
+	newer(NOTIFYOUT_SOA, 9, now.us);
+	assert_false(o.no_axfr);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(answer(RCODE_NOERROR), NOTIFYOUT_END);
+	assert_int_equal(o.result, NOTIFYOUT_ACKED);
+	/* A day later it may have learnt. */
+	owe_axfr();
+	answer(RCODE_NOTIMP);
+	newer(NOTIFYOUT_AXFR, 8, now.us);
+	assert_int_equal(o.kind, NOTIFYOUT_AXFR);
+	assert_false(o.no_axfr);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(answer(RCODE_NOERROR), NOTIFYOUT_END);
+	assert_int_equal(o.result, NOTIFYOUT_ACKED);
+}
+
+/* at most an hour apart, until EXPIRE; a serial change in between does not make it SOA. */
+static void
+owed_axfr_is_never_downgraded(void **state)
+{
+	int64_t last = 0, longest = 0;
+	int64_t began = now.us;
+
+	(void)state;
+	owe_axfr();
+	for (unsigned i = 0; i < 40; i++) {
+		while (wait() == NOTIFYOUT_SEND) {
+			if (last != 0 && now.us - last > longest)
+				longest = now.us - last;
+			last = now.us;
+		}
+		assert_int_equal(o.state, NOTIFYOUT_WAITING);
+		assert_int_equal(o.kind, NOTIFYOUT_AXFR);
+	}
+	assert_true(longest <= 3600 * S + 60 * S);
+	newer(NOTIFYOUT_SOA, 8, now.us);
+	assert_int_equal(o.kind, NOTIFYOUT_AXFR);
+	assert_int_equal(fetched(NOTIFYOUT_SOA, 8), NOTIFYOUT_NOTHING);
+	began = now.us;
+	while (o.state != NOTIFYOUT_DONE)
+		wait();
+	assert_int_equal(o.result, NOTIFYOUT_GIVEN_UP);
+	assert_in_range(now.us - began, policy.give_up_us, policy.give_up_us + 4000 * S);
+}
+
 /* N-12 */
 static void
 tcp_tries_once_per_burst(void **state)
@@ -397,6 +555,11 @@ main(void)
 	    T(owed_until_given_up),
 	    T(meaning_of_answers),
 	    T(axfr_falls_back_to_soa),
+	    T(whatever_it_does_with_axfr),
+	    T(fallback_waits_for_a_token),
+	    T(ends_of_the_fallback),
+	    T(newer_after_the_fallback),
+	    T(owed_axfr_is_never_downgraded),
 	    T(tcp_tries_once_per_burst),
 	    T(unreachable_ends_the_burst),
 	    T(target_that_came_anyway),

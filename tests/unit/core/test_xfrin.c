@@ -359,6 +359,12 @@ test_limits(void **state)
 	/* SOAs count too: a chain is bounded. */
 	l.max_records = 2;
 	assert_int_equal(run_limited(I, &l, "soa=9 soa=6 soa=7 soa=7"), XFRIN_TRY_AXFR);
+	l = (struct xfrin_limits){.max_steps = 2};
+	assert_int_equal(run_limited(I, &l, "soa=8 soa=6 soa=7 | soa=7 soa=8 soa=8"), XFRIN_DONE);
+	l.max_steps = 1;
+	assert_int_equal(run_limited(I, &l, diff), XFRIN_DONE);
+	assert_int_equal(run_limited(I, &l, "soa=8 soa=6 soa=7 | soa=7"), XFRIN_TRY_AXFR);
+	assert_int_equal(run_limited(I, &l, "soa=7 ns a@x=1 | soa=7"), XFRIN_DONE);
 	l = (struct xfrin_limits){.max_messages = 2};
 	assert_int_equal(run_limited(A, &l, "soa=7 ns | soa=7"), XFRIN_DONE);
 	assert_int_equal(run_limited(A, &l, "soa=7 ns | !noq | soa=7"), XFRIN_FAIL);

@@ -311,6 +311,7 @@ walk(void **state)
 		policies[i].primary_count = (uint16_t)(i + 1);
 		policies[i].forced_lower = (enum zone_lower)i;
 		policies[i].ixfr = i != 1;
+		policies[i].forced_burst = i + 1;
 		policies[i].refresh_max_us = (i + 1) * 86400 * S;
 	}
 	r.z.policy = &policies[2];

@@ -170,13 +170,22 @@ fx_zone_row(struct fx *b, const char *label)
 	return z;
 }
 
+static void
+fill(uint8_t *data, unsigned key, unsigned salt, size_t len)
+{
+	memset(data, (int)(key + salt), len);
+	put_u32(data, key);
+	put_u32(data + 4, salt);
+}
+
 void
 fx_digest(unsigned key, unsigned salt, size_t len, uint8_t out[SEGMENT_DIGEST])
 {
-	memset(out, 0, SEGMENT_DIGEST);
-	put_u32(out, key * 2654435761u);
-	put_u32(out + 8, salt * 40503u + 1);
-	put_u32(out + SEGMENT_DIGEST - 4, (uint32_t)len);
+	uint8_t *data = zr_xmalloc(len < 8 ? 8 : len);
+
+	fill(data, key, salt, len);
+	assert_true(digest_of(data, len, out));
+	free(data);
 }
 
 void
@@ -187,9 +196,7 @@ fx_segment(struct stage_batch *b, unsigned key, unsigned salt, size_t len)
 	struct segment s = {
 	    .key = bytes, .key_len = 2, .data = data, .len = len, .rrs = 1 + salt % 7};
 
-	memset(data, (int)(key + salt), len);
-	put_u32(data, key);
-	put_u32(data + 4, salt);
+	fill(data, key, salt, len);
 	fx_digest(key, salt, len, s.digest);
 	assert_int_equal(stage_segment(b, &s, NULL), 0);
 	free(data);

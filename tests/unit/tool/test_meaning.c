@@ -271,8 +271,7 @@ addresses(void **state)
 	r = reach("unverified");
 	assert_in(words(&r), "acknowledged, but has not come for the zone");
 	assert_in(problem(&r), "nsd at 192.0.2.81@53 acknowledged NOTIFY(AXFR), but has not come");
-	assert_in(
-	    problem(&r), "rndc retransfer example.org, nsd-control force_transfer example.org");
+	assert_in(problem(&r), "own forced retransfer there (rndc retransfer, nsd-control");
 	r.kind = CONFIG_KIND_NSD;
 	assert_in(problem(&r), "; run there: nsd-control force_transfer example.org");
 	r = reach("unsupported");
@@ -285,6 +284,9 @@ addresses(void **state)
 	r.current = true;
 	assert_in(words(&r), "got NOTIFY(SOA); not tried");
 	assert_string_equal(problem(&r), "");
+	r.current = false;
+	r.excused = true; /* its command runs */
+	assert_string_equal(problem(&r), "");
 	r = reach("refused");
 	r.text = "REFUSED";
 	assert_in(words(&r), "refused at 2026-11-21T06:57:59Z (1m ago): REFUSED");
@@ -292,7 +294,7 @@ addresses(void **state)
 	/* Every state has words. */
 	for (unsigned i = 0; i < FORCED_PEER_STATE_COUNT; i++) {
 		r = reach(forced_peer_names[i]);
-		assert_true(strlen(words(&r)) > 10);
+		assert_true(strlen(words(&r)) > 3);
 	}
 	r = reach("strange");
 	assert_string_equal(words(&r), "strange");

@@ -147,24 +147,24 @@ forced(void **state)
 	v.pending_notifier = "hidden";
 	v.pending_at = now - 5 * S;
 	expect(&v, "current: serial 2026112101, checked 1m ago, a forced transfer is pending "
-		   "(asked for by hidden) since 5s");
+		   "since 5s (asked for by hidden)");
 	v.forced_wait = "zone limit";
 	v.forced_limit = "1 per 60s";
 	v.forced_wait_at = now + 42 * S;
 	expect(&v, "current: serial 2026112101, checked 1m ago, a forced transfer is pending "
-		   "(asked for by hidden) since 5s and waits until 2026-11-21T06:59:41Z (zone "
+		   "since 5s (asked for by hidden) and waits until 2026-11-21T06:59:41Z (zone "
 		   "limit: 1 per 60s)");
 	v.forced_wait = "global limit";
 	v.forced_limit = "";
 	v.forced_wait_at = 0;
 	expect(&v, "current: serial 2026112101, checked 1m ago, a forced transfer is pending "
-		   "(asked for by hidden) since 5s and waits for its turn (global limit)");
+		   "since 5s (asked for by hidden) and waits for its turn (global limit)");
 	v.activity = "transferring";
 	v.transfer = "AXFR";
 	v.primary = "hidden";
 	expect(&v,
 	    "current: serial 2026112101, checked 1m ago, now transferring AXFR from hidden, a "
-	    "forced transfer is pending (asked for by hidden) since 5s");
+	    "forced transfer is pending since 5s (asked for by hidden)");
 }
 
 static void
