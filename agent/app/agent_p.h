@@ -194,7 +194,7 @@ struct fd_limits {
 
 struct agent_stats {
 	uint64_t notify_in, notify_refused, notify_out, checks, transfers, transfers_failed,
-	    commits, streams, streams_failed, queries, tsig_ok, tsig_failed;
+	    commits, streams, streams_failed, queries;
 };
 
 struct agent {

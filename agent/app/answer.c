@@ -70,7 +70,7 @@ static void
 log_notify(struct agent *a, const struct replyto *to, const struct msg *m,
     const struct notifyin_verdict *v)
 {
-	char name[NAME_TEXT_MAX], from[ADDR_TEXT_MAX], type[16];
+	char name[NAME_TEXT_MAX], from[ADDR_TEXT_MAX], type[16], key[NAME_TEXT_MAX];
 	enum log_level level = v->zone != NULL ? LOG_LVL_INFO : LOG_LVL_WARN;
 	uint64_t more = 0;
 
@@ -86,7 +86,9 @@ log_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 	    LS("from", addr_text(&to->from, from)),
 	    LS("primary",
 		v->primary != NULL ? ((const struct config_primary *)v->primary->app)->name : NULL),
-	    LS("transport", to->tcp ? "tcp" : "udp"), LS("why", notifyin_why_names[v->why]),
+	    LS("transport", to->tcp ? "tcp" : "udp"),
+	    LS("key", to->key != NULL ? name_show(to->key->key.name, key) : NULL),
+	    LS("why", notifyin_why_names[v->why]),
 	    LS("hint", v->zone != NULL && v->notify.hinted ? "yes" : NULL),
 	    LS("near", v->why == NOTIFYIN_STRANGER ? near_primary(a, &to->from) : NULL),
 	    LU("left_out", more));

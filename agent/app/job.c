@@ -324,7 +324,6 @@ take_transfer(struct job *j, const uint8_t *p, size_t len)
 	}
 	step = xfrin_feed(j->x, &m, &e);
 	if ((step == XFRIN_DONE || step == XFRIN_CURRENT) && job_verify_end(j, &e) != 0) {
-		j->untrusted = true;
 		fail(j, &e);
 		return;
 	}

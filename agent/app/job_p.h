@@ -45,7 +45,6 @@ struct job {
 	uint64_t window_octets;
 	enum job_outcome outcome;
 	struct zr_err err;
-	bool untrusted; /* an answer was not signed as it has to be */
 	bool ixfr_failed;
 	enum zr_code ixfr_code;
 	char ixfr_text[ZR_ERR_TEXT];

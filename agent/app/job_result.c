@@ -92,7 +92,6 @@ job_fill_result(struct job *j, struct job_done_mail *d)
 	d->epoch = j->m->epoch;
 	d->outcome = j->outcome;
 	d->err = j->err;
-	d->untrusted = j->untrusted;
 	d->connected = j->connected;
 	d->ixfr_failed = j->ixfr_failed;
 	d->ixfr_code = j->ixfr_code;

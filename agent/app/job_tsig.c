@@ -36,9 +36,11 @@ job_verify(struct job *j, const struct msg *m, struct zr_err *e)
 	if (k == NULL)
 		return 0;
 	why = tsig_stream_verify(&j->tsig, &rr, m, now);
+	if (why == TSIG_OK)
+		j->m->key->good++;
 	if (why == TSIG_OK || why == TSIG_PENDING)
 		return 0;
-	j->untrusted = true;
+	j->m->key->bad++;
 	if (why == TSIG_NONE && j->tsig.txn.answers > 0)
 		return zr_fail(e, ZR_FORMERR, "more than %d messages in a row are not signed",
 		    TSIG_UNSIGNED_MAX);

@@ -125,6 +125,17 @@ json_state(struct buf *b, enum zone_face face, unsigned zones)
 	buf_str(b, "}");
 }
 
+void
+json_key(struct buf *b, const struct config_key *k)
+{
+	open_object(b, "key");
+	str(b, "name", k->name);
+	str(b, "algorithm", tsig_alg_name(k->ref->key.alg));
+	num(b, "verified", k->ref->good);
+	num(b, "failed", k->ref->bad);
+	buf_str(b, "}");
+}
+
 /* ---- zones ---- */
 
 enum zone_face

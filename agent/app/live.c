@@ -83,6 +83,10 @@ all_facts(struct agent *a, struct ctl_reply *r)
 		json_downstream(&b, a, &a->cfg->downstreams[i]);
 		body(r, &b);
 	}
+	for (size_t i = 0; i < a->cfg->key_count; i++) {
+		json_key(&b, &a->cfg->keys[i]);
+		body(r, &b);
+	}
 	buf_clear(&b);
 	ctl_done(r);
 }

@@ -96,7 +96,6 @@ struct job_done_mail {
 	uint32_t epoch;
 	enum job_outcome outcome;
 	struct zr_err err;
-	bool untrusted;	  /* the answer was not signed as it has to be */
 	bool connected;	  /* false: the primary could not even be reached */
 	bool ixfr_failed; /* an IXFR was tried and did not work: reason in ixfr_text */
 	enum zr_code ixfr_code;

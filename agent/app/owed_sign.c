@@ -73,7 +73,7 @@ complain(struct owed *o, const char *why)
 	uint64_t more;
 
 	snprintf(s->why, sizeof(s->why), "%s", why);
-	o->agent->stats.tsig_failed++;
+	s->key->bad++;
 	if (s->told || !log_limit_pass(&o->agent->zone_log, o->agent->now.mono.us, &more))
 		return;
 	s->told = true;
@@ -97,7 +97,7 @@ owed_sign_verify(struct owed *o, const struct msg *m)
 	for (unsigned i = 0; i < SENT_MAX && i < s->count; i++) {
 		why = tsig_verify_answer(&s->sent[(s->count - 1 - i) % SENT_MAX], &rr, m, now);
 		if (why == TSIG_OK) {
-			o->agent->stats.tsig_ok++;
+			s->key->good++;
 			return OWED_TRUSTED;
 		}
 		if (why != TSIG_BADSIG)

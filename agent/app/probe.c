@@ -156,7 +156,12 @@ verify(const struct probe *p, const struct msg *m, struct zr_err *e)
 	if (p->key == NULL)
 		return 0;
 	why = tsig_verify_answer(&p->txn, &rr, m, now);
-	return why == TSIG_OK ? 0 : sign_fail(e, why, &p->key->key, &rr, m, now);
+	if (why == TSIG_OK) {
+		p->key->good++;
+		return 0;
+	}
+	p->key->bad++;
+	return sign_fail(e, why, &p->key->key, &rr, m, now);
 }
 
 /* ---- TCP ---- */

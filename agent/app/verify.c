@@ -56,6 +56,17 @@ log_wrong(struct agent *a, const struct replyto *to, const struct msg *m, const 
 	    LS("reason", tsig_result_names[why]), LU("left_out", more));
 }
 
+/* TS-26 */
+static void
+count_wrong(struct agent *a, const struct tsig_rr *rr, enum tsig_result why)
+{
+	const struct config_key *k =
+	    why != TSIG_FORMERR && why != TSIG_FAILED ? config_key_find(a->cfg, rr->name) : NULL;
+
+	if (k != NULL)
+		k->ref->bad++;
+}
+
 /* complaints to a source that may be forged are few. */
 static void
 complain(struct agent *a, const struct replyto *to, const struct msg *m, struct tsig_txn *t,
@@ -94,10 +105,10 @@ verify_request(struct agent *a, struct replyto *to, const struct msg *m, int par
 		why = check_replay(a, to, m, &rr);
 	if (why == TSIG_OK) {
 		to->key = config_key_find(a->cfg, rr.name)->ref;
-		a->stats.tsig_ok++;
+		to->key->good++;
 		return true;
 	}
-	a->stats.tsig_failed++;
+	count_wrong(a, &rr, why);
 	log_wrong(a, to, m, &rr, why);
 	complain(a, to, m, &to->txn, &rr, why);
 	return false;

@@ -12,7 +12,8 @@
  * a value is left out or null; names of zones are written by name_show()):
  *
  *   version                  one line of kind "daemon"
- *   live                     "daemon", one "state" per state, every "primary", every "downstream"
+ *   live                     "daemon", one "state" per state, every "primary", every "downstream",
+ *                            every "key"
  *   live NAME                "zone", "primary" per primary of the zone, "downstream" for each
  *                            NOTIFY owed, "forced" for each address of the last event, "hook",
  *                            "target"; error notfound when it is not configured
@@ -50,9 +51,10 @@
  *               of its addresses)
  *               and for `live NAME`: serial (owed or in flight) qtype tries next_at
  *   forced      name address state (forced_peer_names) at text event
- *   hook        zone name (downstream) state ("waiting", "running", "retry") forced serial since_at
- *               (in this state) tries (ended) next_at (not before then; "running": end of its
- *               time) text (how the last try ended)
+ *   key         name algorithm, and signatures of others that were right, and wrong: verified
+ * failed hook        zone name (downstream) state ("waiting", "running", "retry") forced serial
+ * since_at (in this state) tries (ended) next_at (not before then; "running": end of its time) text
+ * (how the last try ended)
  *
  *   state       "never" (nothing was ever loaded), "expired", "behind" (a primary or a NOTIFY
  *               announced a newer serial), "failing" (the last round of checks failed; what is

@@ -12,6 +12,7 @@
 
 struct keyref {
 	atomic_uint refs;
+	atomic_ulong good, bad; /* signatures of others, verified by whoever counts (TS-26) */
 	struct tsig_key key;
 };
 

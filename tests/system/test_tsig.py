@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """TSIG (RFC 8945): with real servers of each algorithm, and with fake ones that do what is wrong."""
 
+import json
+import socket
 import time
 
 import dns.flags
@@ -350,6 +352,27 @@ def test_lower_serial(lab):
     m, _ = s.tell(UP, qtype="AXFR")
     assert rcode(m) == "NOERROR"
     s.relay.wait_serial(ZONE, 5)
+
+
+def test_counted(lab):
+    """TS-26: what was right and what was wrong is counted for each key, over a reload."""
+    s = KeyedScene(lab)
+    for key in (UP, Key(UP.name, secret=b"z" * 32), Key(UP.name, secret=b"z" * 32)):
+        s.tell(key)
+    s.settle()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(s.relay.sock)
+        f = sock.makefile("rw")
+        for words in ("reload", "live"):
+            f.write(words + "\n")
+            f.flush()
+            lines = []
+            while not lines or not lines[-1].startswith(("ok", "error")):
+                lines.append(f.readline())
+    keys = {o["name"]: o for o in map(json.loads, lines[:-1]) if o["kind"] == "key"}
+    assert keys[UP.name]["failed"] == 2 and keys[UP.name]["verified"] >= 3, keys
+    assert keys[DOWN.name]["verified"] >= 1 and keys[WATCH.name]["verified"] == 0
+    assert not any("secret" in line for line in lines)
 
 
 # ---- NOTIFY from us ----
