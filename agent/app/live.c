@@ -333,6 +333,7 @@ owe(struct agent *a, struct ctl_reply *r, int argc, const char *const *argv, uin
 	o = store_order_new(STORE_OUTBOX_ADD, en->z.id);
 	o->cookie = en->epoch;
 	o->owner = r;
+	o->durable = true; /* before it is called done, as a mark is */
 	o->outbox.v = outbox_rows(en, &q, &o->outbox.count);
 	if (o->outbox.count == 0) {
 		store_order_free(o);

@@ -48,7 +48,9 @@ forced_unsupported(struct agent *a, const struct zr_addr *target, struct zr_wall
 {
 	const struct no_axfr *n = find(a, target);
 
-	if (n == NULL || n->until.us <= a->now.wall.us)
+	/* Learned by a clock that stood wrong: it must not last for years. */
+	if (n == NULL || n->until.us <= a->now.wall.us ||
+	    n->until.us > a->now.wall.us + REMEMBER_US)
 		return false;
 	if (until != NULL)
 		*until = n->until;

@@ -196,7 +196,8 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	s->peer = to->from;
 	s->downstream = agent_intern(a, who->downstream->name);
 	s->sure = who->sure;
-	s->forced_event = forced_stream_event(en);
+	/* A whole zone in answer to IXFR proves nothing: BIND looks at its first SOA and stops. */
+	s->forced_event = m->qtype == TYPE_AXFR ? forced_stream_event(en) : 0;
 	s->next = en->streams;
 	en->streams = s;
 	table_put(a->streams, &s->id, sizeof(s->id), s);

@@ -10,7 +10,7 @@ const char *const forced_verdict_names[] = {"new", "repeat", "duplicate", "alter
 _Static_assert(COUNT(forced_verdict_names) == FORCED_VERDICT_COUNT, "names");
 
 const char *const forced_peer_names[] = {
-    "owed", "sent", "acked", "verified", "unverified", "unsupported", "refused", "given_up"};
+    "owed", "sent", "acked", "verified", "unverified", "unsupported", "refused", "given-up"};
 _Static_assert(COUNT(forced_peer_names) == FORCED_PEER_STATE_COUNT, "names");
 
 static int64_t

@@ -423,14 +423,14 @@ splay(void **state)
 /* clang-format off */
 static const char *const course[FORCED_PEER_STATE_COUNT][FORCED_PEER_EVENT_COUNT] = {
 /* event   sent           unanswered     acked          unsupported    refused        given up       fetched     window */
-{ "owed",  "sent",        "owed",        "acked",       "unsupported", "refused",     "given_up",    "verified", "owed" },
-{ "owed",  "sent",        "owed",        "acked",       "unsupported", "refused",     "given_up",    "verified", "sent" },
+{ "owed",  "sent",        "owed",        "acked",       "unsupported", "refused",     "given-up",    "verified", "owed" },
+{ "owed",  "sent",        "owed",        "acked",       "unsupported", "refused",     "given-up",    "verified", "sent" },
 { "owed",  "acked",       "acked",       "acked",       "acked",       "acked",       "acked",       "verified", "unverified" },
 { "owed",  "verified",    "verified",    "verified",    "verified",    "verified",    "verified",    "verified", "verified" },
 { "owed",  "unverified",  "unverified",  "unverified",  "unverified",  "unverified",  "unverified",  "verified", "unverified" },
 { "owed",  "unsupported", "unsupported", "unsupported", "unsupported", "unsupported", "unsupported", "verified", "unsupported" },
 { "owed",  "refused",     "refused",     "refused",     "refused",     "refused",     "refused",     "verified", "refused" },
-{ "owed",  "given_up",    "given_up",    "given_up",    "given_up",    "given_up",    "given_up",    "verified", "given_up" },
+{ "owed",  "given-up",    "given-up",    "given-up",    "given-up",    "given-up",    "given-up",    "verified", "given-up" },
 };
 /* clang-format on */
 
