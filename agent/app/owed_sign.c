@@ -93,6 +93,8 @@ owed_sign_verify(struct owed *o, const struct msg *m)
 
 	if (s == NULL)
 		return OWED_TRUSTED;
+	if (s->count == 0) /* the key is another since it was sent */
+		return OWED_FORGED;
 	/* The newest is the likeliest. */
 	for (unsigned i = 0; i < SENT_MAX && i < s->count; i++) {
 		why = tsig_verify_answer(&s->sent[(s->count - 1 - i) % SENT_MAX], &rr, m, now);

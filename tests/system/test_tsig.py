@@ -238,6 +238,9 @@ def test_stream(lab):
     assert t.messages == t.signed == 1
     t = KeyedTransfer(s.at, ZONE, WATCH, "IXFR", serial)
     assert t.messages == t.signed == 1
+    q = fakedownstream.query(ZONE, "IXFR", serial - 1).to_wire()
+    m, t = signed_exchange(s.at, q, WATCH, False, "127.0.0.14")
+    assert rcode(m) == "NOERROR" and t.mac and len(m.answer) > 1
 
 
 def test_largest_record(lab):

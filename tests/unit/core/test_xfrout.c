@@ -346,6 +346,53 @@ test_too_short(void **state)
 	assert_int_equal(out.reply.rcode, RCODE_FORMERR);
 }
 
+/* What is signed: the room that its TSIG takes (TS-15), and who may not for want of a key. */
+static void
+test_signed(void **state)
+{
+	struct xfrout_zone z = {.may_transfer = true, .loaded = true, .serial = SERIAL};
+	struct xfrout_ask ask = {.parsed = true,
+	    .udp = true,
+	    .known = true,
+	    .proved = true,
+	    .zone = &z,
+	    .keepalive = -1};
+	struct buf b = BUF_INIT;
+	struct xfrout out;
+	struct own own;
+	struct msg m;
+	size_t size;
+
+	(void)state;
+	own_open(&own, "soa=7");
+	z.soa = &own.soa;
+	ask.req = &m;
+	xfrmsg_build(&b, "!query !tsig", TYPE_SOA);
+	assert_int_equal(msg_parse(&m, b.data, b.len, MSG_FULL, NULL), 0);
+	xfrout_judge(&ask, &out);
+	assert_int_equal(out.reply.rcode, RCODE_NOERROR);
+	assert_non_null(out.reply.soa);
+	assert_int_equal(out.max_octets, 512);
+	size = MSG_HEADER + m.qname_len + 4 + 12 + own.soa.rdlen;
+	ask.reserve = 512 - size;
+	xfrout_judge(&ask, &out);
+	assert_non_null(out.reply.soa);
+	assert_false(out.reply.tc);
+	ask.reserve++;
+	xfrout_judge(&ask, &out);
+	assert_null(out.reply.soa);
+	assert_true(out.reply.tc);
+	assert_int_equal(out.reply.rcode, RCODE_NOERROR);
+	z.may_transfer = false;
+	z.key_missing = true;
+	xfrout_judge(&ask, &out);
+	assert_int_equal(out.reply.rcode, RCODE_REFUSED);
+	assert_int_equal(out.reply.ede, EDE_PROHIBITED);
+	assert_string_equal(out.why, "not signed with its key");
+	buf_clear(&b);
+	buf_clear(&own.wire);
+}
+
 int
 main(void)
 {
@@ -354,6 +401,7 @@ main(void)
 	    cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_monstrous_soa),
 	    cmocka_unit_test(test_too_short),
+	    cmocka_unit_test(test_signed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,6 +369,32 @@ test_giant_records(void **state)
 	}
 }
 
+/* The largest records that the segments' cutter lets through, and behind each message a TSIG. */
+static void
+test_reserve(void **state)
+{
+	static const size_t octets[] = {100, 40000, 64800, 65535 - 12 - 17 - 512};
+	const size_t reserve = 358;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(octets) / sizeof(octets[0]); i++) {
+		struct pieces v = {.n = 0};
+		struct end2end t;
+		unsigned n = 0;
+
+		add_raw(&v, "soa=7", 0);
+		add_raw(&v, NULL, octets[i]);
+		open_stream(&t, "!query !askexpire !askkeepalive", TYPE_IXFR, &v, XFRSTREAM_FULL);
+		t.s.spec.reserve = reserve;
+		for (; xfrstream_next(&t.s, &t.message, NULL) == 1; n++)
+			assert_true(t.message.len <= MSG_MAX - reserve);
+		assert_true(t.s.closed);
+		assert_true(n >= 2);
+		close_stream(&t);
+		pieces_clear(&v);
+	}
+}
+
 /* Every size near the limit: no message is ever longer than TCP can say. */
 static void
 test_sizes_near_the_limit(void **state)
@@ -564,6 +590,7 @@ main(void)
 	    cmocka_unit_test(test_zones),
 	    cmocka_unit_test(test_differences),
 	    cmocka_unit_test(test_giant_records),
+	    cmocka_unit_test(test_reserve),
 	    cmocka_unit_test(test_sizes_near_the_limit),
 	    cmocka_unit_test(test_many_records),
 	    cmocka_unit_test(test_no_expire),
