@@ -2,7 +2,9 @@
 """TSIG (RFC 8945): with real servers of each algorithm, and with fake ones that do what is wrong."""
 
 import json
+import os
 import socket
+import subprocess
 import time
 
 import dns.flags
@@ -18,7 +20,7 @@ import fakedownstream
 from fakewire import ede_of, notify_query
 from keyed import (DOWN, KEYED, UP, WATCH, KeyedDownstream, KeyedPrimary, KeyedScene, KeyedTransfer, repeat,
                    signed_exchange, with_key)
-from lab import SLOW, free_port, records, serial_at, wait_for
+from lab import DAEMON, SLOW, free_port, records, serial_at, wait_for
 from relay import Relay
 from scene import PRIMARY, STRANGER, ZONE, large_zone, zone_text
 from tsigwire import BADKEY, BADSIG, BADTIME, BADTRUNC, Chain, Key
@@ -567,7 +569,46 @@ def test_chain(lab):
     assert serial_at(ports[2], ZONE, hosts[2]) == serial
 
 
-def test_only_dummy_secret_in_print(lab):
+def test_files(lab):
+    """TS-30: secrets in files of their own, with the right mode; a reload reads them again."""
+    s = KeyedScene(lab, start=False)
+    path = os.path.join(s.relay.dir, "up.key")
+    s.relay.keys[UP.name] = {"secret-file": "up.key"}
+    s.relay.write()
+
+    def put(text, mode):
+        with open(path, "w") as f:
+            f.write(text + "\n")
+        os.chmod(path, mode)
+
+    def check():
+        p = subprocess.run([DAEMON, "-nv", "-c", s.relay.conf], capture_output=True, text=True, check=False)
+        assert UP.text not in p.stdout + p.stderr and DOWN.text not in p.stdout + p.stderr
+        return p.returncode, p.stdout, p.stderr
+
+    put(UP.text, 0o644)
+    status, _, err = check()
+    assert status != 0 and "up.key" in err and "chmod o=" in err
+    put(UP.text, 0o640)
+    status, out, err = check()
+    assert status == 0 and "secret-file: " + path in out and '"(hidden)"' in out
+    os.chmod(s.relay.conf, 0o644)   # the other two keys stand in it
+    status, _, err = check()
+    assert status != 0 and "this file is open to everybody" in err
+    os.chmod(s.relay.conf, 0o600)
+    s.relay.start()
+    s.relay.wait_serial(ZONE, 1)
+    new = Key(UP.name, secret=b"n" * 32)
+    put(new.text, 0o600)
+    s.primary.key = new
+    s.primary.update(ZONE, ["a 300 A 192.0.2.65"])
+    s.relay.ctl("reload")
+    m, _ = s.tell(new)
+    assert rcode(m) == "NOERROR"
+    s.relay.wait_serial(ZONE, 2)
+
+
+def test_no_secret_shown(lab):
     """Nothing that the daemon prints or logs has a secret in it."""
     s = KeyedScene(lab)
     s.update(add=["a 300 A 192.0.2.65"])
