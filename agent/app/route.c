@@ -157,6 +157,8 @@ static const struct note notes[] = {
     {ZONE_NOTE_SAME_SERIAL, LOG_LVL_WARN, "the primary changed the zone without its serial"},
     {ZONE_NOTE_SERIAL_BACK, LOG_LVL_WARN, "the serial goes back"},
     {ZONE_NOTE_FORCE_KEPT, LOG_LVL_WARN, "the forced transfer brought a lower serial: not taken"},
+    {ZONE_NOTE_SAME_ELSEWHERE, LOG_LVL_WARN,
+	"forced transfer: not from who called for it, and nothing new, so it is tried again"},
     {ZONE_NOTE_FORCE_WAITS, LOG_LVL_INFO, "the forced transfer waits for its rate"},
     {ZONE_NOTE_HINT_UNMET, LOG_LVL_WARN, "no primary had the serial that a NOTIFY announced"},
     {ZONE_NOTE_STALE, LOG_LVL_DEBUG, "result of an attempt that is over"},

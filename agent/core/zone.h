@@ -119,6 +119,7 @@ struct zone_policy {
 #define ZONE_NO_INDEX UINT16_MAX
 #define ZONE_BOOT_UNIT_US (5 * ZR_US_PER_S) /* never loaded: 5 s x failures squared */
 #define ZONE_BOOT_MAX_US (2 * 3600 * ZR_US_PER_S)
+#define ZONE_SAME_ROUNDS 1  /* so many fail for SAME_ELSEWHERE; then it is taken */
 #define ZONE_FORCED_TIMES 3 /* forced transfers at least 3 x the last one's duration apart */
 
 struct zone_soa_times {
@@ -295,6 +296,8 @@ enum zone_answer {
 #define ZONE_NOTE_HINT_OLD 0x800u    /* the NOTIFY announced nothing new (N-09) */
 #define ZONE_NOTE_CURRENT 0x1000u    /* the round ended: our serial is the newest there is */
 #define ZONE_NOTE_ALL_BEHIND 0x2000u /* the round ended: nobody has our serial or a newer one */
+/* Forced: the notifier cannot be asked, and this one has just what we have; not yet the end. */
+#define ZONE_NOTE_SAME_ELSEWHERE 0x4000u
 
 struct zone_orders {
 	unsigned n;
@@ -350,6 +353,7 @@ struct zone {
 	uint8_t lane;
 	uint8_t code;	     /* enum zr_code of the round's last failure */
 	uint8_t reject_code; /* enum zr_code: why `rejected` was */
+	uint8_t same_rounds; /* forced ones that ended with ZONE_NOTE_SAME_ELSEWHERE, in a row */
 	uint32_t flags;
 };
 
@@ -357,7 +361,7 @@ struct zone {
 #define ZONE_BIT_FORCE 2
 
 /* 32 octets of them are the rate of forced transfers, and who asked for one when. */
-_Static_assert(sizeof(struct zone) <= 272, "a million zones");
+_Static_assert(sizeof(struct zone) <= 264, "a million zones");
 
 void zone_init(struct zone *z, int64_t id, const uint8_t *name, const struct zone_policy *p);
 /* *orders is overwritten.  arg may be NULL for events without one. */

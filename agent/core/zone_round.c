@@ -300,6 +300,11 @@ out_of_primaries(struct step *s)
 {
 	struct zone *z = s->z;
 
+	if (zone_is(z, ZF_ROUND_FORCE) && zone_is(z, ZF_ANSWERED)) {
+		z->same_rounds++;
+		zone_fail(s, false);
+		return;
+	}
 	if (zone_is(z, ZF_LOWER_SEEN) && !zone_is(z, ZF_LOWER_OK) && zone_may_lower(z)) {
 		/* every one that could be reached is lower. */
 		z->flags |= ZF_LOWER_OK;

@@ -9,6 +9,7 @@
 enum verdict {
 	INSTALL,
 	NEXT,  /* not from this primary, now */
+	SAME,  /* likewise: it may not have heard of it yet */
 	STALE, /* not newer than what we have */
 };
 
@@ -24,6 +25,21 @@ judge_lower(const struct zone *z)
 	return NEXT;
 }
 
+/*
+ * Somebody has news, but cannot be asked; and this other primary has what we have.  In a mesh it
+ * may only not have fetched it yet, and to pass on the old content as that of the event would roll
+ * back those who have the new one, as the serial does not tell them apart (A-31).  Who has fetched
+ * it tells us, and is asked at once; else it is tried again at RETRY, and believed in the end.
+ */
+static bool
+proves_nothing(const struct zone *z, const struct zone_ready *r)
+{
+	bool notifier = z->round_by == z->primary || (z->first != ZONE_NO_INDEX && z->pos == 0);
+
+	return r->identical && z->round_by != ZONE_NO_INDEX && !notifier &&
+	       !zone_is(z, ZF_ROUND_COMMAND) && z->same_rounds < ZONE_SAME_ROUNDS;
+}
+
 static enum verdict
 judge(const struct zone *z, const struct zone_ready *r)
 {
@@ -31,6 +47,8 @@ judge(const struct zone *z, const struct zone_ready *r)
 		return INSTALL;
 	if (!zone_is(z, ZF_ROUND_FORCE))
 		return STALE;
+	if (proves_nothing(z, r))
+		return SAME;
 	return r->serial == z->serial ? INSTALL : judge_lower(z);
 }
 
@@ -131,6 +149,9 @@ zone_on_xfer_ready(struct step *s)
 	zone_order(s, ZONE_OR_ABORT);
 	if (v == NEXT) {
 		z->flags |= ZF_LOWER_SEEN;
+	} else if (v == SAME) {
+		s->out->notes |= ZONE_NOTE_SAME_ELSEWHERE;
+		z->flags |= ZF_ANSWERED;
 	} else {
 		s->out->notes |= ZONE_NOTE_INCONSISTENT;
 		z->flags |= r->serial == z->serial ? ZF_ANSWERED : ZF_BEHIND;
@@ -159,6 +180,8 @@ zone_on_committed(struct step *s)
 	z->code = ZR_OK;
 	z->serving = 0;
 	z->forced_retry_us = 0;
+	if (zone_is(z, ZF_ROUND_FORCE))
+		z->same_rounds = 0;
 	z->flags &= ~(ZF_REJECTED | ZF_AXFR_NEXT);
 	if (zone_is(z, ZF_AXFR_AFTER))
 		z->flags |= ZF_AXFR_NEXT;

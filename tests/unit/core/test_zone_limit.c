@@ -185,7 +185,7 @@ a_round_takes_one_token(void **state)
 	rig_xfer_fail(&r, ZR_REFUSED, true);
 	rig_grant(&r);
 	rig_xfer_fail(&r, ZR_REFUSED, true);
-	bring(S);
+	rig_run(&r, 10);
 	assert_int_equal(r.forced_fetches, 3);
 	assert_int_equal(wait_of(0), 0);
 	bring(S);

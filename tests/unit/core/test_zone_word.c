@@ -287,6 +287,78 @@ proof_is_for_one(void **state)
 	assert_false(rig_ordered(&r, ZONE_OR_COMMIT));
 }
 
+/*
+ * A-31: the notifier cannot be asked, and the others have what we have.  They may not have heard of
+ * it yet; to pass it on as the news would roll back those who have.
+ */
+static void
+same_elsewhere_is_not_the_news(void **state)
+{
+	(void)state;
+	at_rest();
+	rig_notify_axfr(&r, 1, false);
+	rig_grant(&r);
+	rig_xfer_fail(&r, ZR_TIMEOUT, true);
+	rig_grant(&r);
+	rig_ready(&r, 10, false, true);
+	assert_true((r.out.notes & ZONE_NOTE_SAME_ELSEWHERE) != 0);
+	assert_true(rig_ordered(&r, ZONE_OR_ABORT));
+	assert_int_equal(r.asked, 2);
+	rig_grant(&r);
+	rig_ready(&r, 10, false, true);
+	assert_false(rig_ordered(&r, ZONE_OR_COMMIT));
+	assert_true((r.out.notes & ZONE_NOTE_ROUND_FAILED) != 0);
+	rig_run(&r, 10);
+	assert_int_equal(r.row.pending, ZONE_PENDING_FORCE);
+	/* One of them has fetched it, and says so: it is asked as soon as the rate allows. */
+	rig_notify_axfr(&r, 2, false);
+	assert_in_range(r.armed_us - r.now.mono.us, 1, 60 * S);
+	rig_pass(&r, 60 * S);
+	rig_timer(&r);
+	assert_int_equal(r.asked, 2);
+	rig_grant(&r);
+	rig_ready(&r, 10, false, false);
+	assert_int_equal(committed()->notifier, 2);
+}
+
+/* In the end it is believed; at once, what is different, what a command brings, and the notifier.
+ */
+static void
+same_elsewhere_is_taken_in_the_end(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		rig_init(&r, RIG_PRIMARIES);
+		at_rest();
+		rig_notify_axfr(&r, 1, false);
+		if (i == 1)
+			rig_step(&r, ZONE_EV_RETRANSFER, NULL);
+		if (i == 2)
+			rig_notify_axfr(&r, 0, false); /* told by two of them */
+		rig_grant(&r);
+		rig_xfer_fail(&r, ZR_TIMEOUT, true);
+		rig_grant(&r);
+		rig_ready(&r, 10, false, i != 3);
+		assert_int_equal(rig_ordered(&r, ZONE_OR_COMMIT), i > 0);
+		if (i > 0)
+			continue;
+		rig_grant(&r);
+		rig_xfer_fail(&r, ZR_TIMEOUT, true);
+		rig_notify(&r, 2, -1);
+		rig_run(&r, 10); /* a check in between is a success */
+		assert_int_equal(r.z.failures, 0);
+		assert_int_equal(r.row.pending, ZONE_PENDING_FORCE);
+		rig_pass(&r, 600 * S);
+		rig_timer(&r);
+		assert_int_equal(r.asked, 1);
+		rig_grant(&r);
+		rig_xfer_fail(&r, ZR_TIMEOUT, true);
+		rig_grant(&r);
+		rig_ready(&r, 10, false, true);
+		assert_int_equal(committed()->announce, ZONE_ANNOUNCE_AXFR);
+	}
+}
+
 /* ---- serials ---- */
 
 /* each pair under each policy, forced and not. */
@@ -443,6 +515,8 @@ main(void)
 	    T(repeated_for_the_same),
 	    T(command_keeps_its_lane),
 	    T(proof_is_for_one),
+	    T(same_elsewhere_is_not_the_news),
+	    T(same_elsewhere_is_taken_in_the_end),
 	    T(pairs_of_serials),
 	    T(no_other_gate),
 	    T(expired_zone),
