@@ -253,6 +253,15 @@ primaries_differ(const struct zone_policy *a, const struct zone_policy *b)
 	return false;
 }
 
+static bool
+keys_differ(const struct config_policy *a, const struct config_policy *b)
+{
+	for (size_t i = 0; i < a->primary_count && i < b->primary_count; i++)
+		if (!config_key_equal(a->primaries[i]->key, b->primaries[i]->key))
+			return true;
+	return false;
+}
+
 /* Old policies are still there: policy_build() keeps them until the zones have moved. */
 static bool
 renew_policy(struct agent *a, struct entry *en, const struct config_zone *cz)
@@ -270,6 +279,9 @@ renew_policy(struct agent *a, struct entry *en, const struct config_zone *cz)
 		route_event(en, ZONE_EV_POLICY, &arg, NULL);
 	else
 		en->z.policy = p;
+	/* A key may have been what was wrong: then nobody wants to wait for RETRY. */
+	if (en->started && en->z.failures > 0 && keys_differ(before, cz->policy))
+		route_event(en, ZONE_EV_REFRESH, NULL, NULL);
 	outbox_reconfigure(en);
 	forced_reconfigure(en);
 	hook_reconfigure(en);

@@ -536,6 +536,19 @@ def test_reload(lab):
     assert not s.relay.events("soa-failed")
 
 
+def test_mended(lab):
+    """A wrong secret that a reload puts right is tried at once, not after RETRY."""
+    s = KeyedScene(lab, start=False)
+    s.relay.keys[UP.name] = Key(UP.name, secret=b"w" * 32).conf
+    s.relay.write()
+    s.relay.start()
+    wait_failed(s, "its secret of the key", "soa-failed")
+    s.relay.keys[UP.name] = UP.conf
+    s.relay.write()
+    s.relay.ctl("reload")
+    s.relay.wait_serial(ZONE, 1, timeout=10)
+
+
 def test_chain(lab):
     """Three relays, each pair with a key of its own: a change and a forced transfer go through."""
     keys = [UP, Key("one-two.example"), Key("two-three.example")]
