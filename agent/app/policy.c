@@ -170,6 +170,32 @@ build_primaries(struct agent *a, const struct config *old)
 		v[i]->app = (void *)(uintptr_t)&c->primaries[i];
 }
 
+static bool
+has_address(const struct config_addrs *v, const struct config_primary *p)
+{
+	for (size_t i = 0; i < v->n; i++)
+		for (size_t k = 0; k < p->address.n; k++)
+			if (addr_ip_equal(&v->v[i], &p->address.v[k]))
+				return true;
+	return false;
+}
+
+/* Which primaries are downstreams as well. */
+static uint64_t
+mutual(const struct config_policy *c)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < c->primary_count && i < 64; i++) {
+		bool is = has_address(&c->also_notify, c->primaries[i]);
+
+		for (size_t k = 0; k < c->downstream_count && !is; k++)
+			is = has_address(&c->downstreams[k]->address, c->primaries[i]);
+		set |= (uint64_t)is << i;
+	}
+	return set;
+}
+
 static struct policy *
 make_policy(struct agent *a, const struct config_policy *c)
 {
@@ -189,6 +215,7 @@ make_policy(struct agent *a, const struct config_policy *c)
 	zp->forced_every_us = c->forced_interval_us;
 	zp->forced_burst = c->forced_burst;
 	zp->forced_lower = (enum zone_lower)c->forced_lower;
+	zp->mutual = mutual(c);
 	zp->ixfr = c->ixfr;
 	zp->notify_enclosing = c->notify_enclosing;
 	zp->seed = ((uint64_t)rand_secure32() << 32) | rand_secure32();

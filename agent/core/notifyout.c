@@ -125,9 +125,9 @@ on_timer(struct turn *t)
 
 	if (t->now < o->at_us)
 		return NOTIFYOUT_NOTHING;
-	if (o->state == NOTIFYOUT_SENT && (t->p->tcp || o->burst > t->p->repeats))
-		return pause(t);
-	return send(t);
+	if (o->state != NOTIFYOUT_SENT || (!t->p->tcp && o->burst <= t->p->repeats))
+		return send(t);
+	return o->fetched ? end(o, NOTIFYOUT_FETCHED) : pause(t);
 }
 
 /* it lacks the feature; the ordinary kind may still be of use to it. */
@@ -169,17 +169,35 @@ on_answer(struct turn *t, uint16_t rcode)
 	}
 }
 
-/* A whole zone fetched also satisfies who should fetch the newest; the reverse does not hold. */
+/*
+ * A whole zone fetched also satisfies who should fetch the newest; the reverse does not hold.
+ * Once the NOTIFY is out, only its answer proves that the target will not forget what it was told:
+ * one that is killed between the transfer and its commit has neither.  So the answer is waited for,
+ * but not for longer than this burst.
+ */
 static enum notifyout_do
 on_fetched(struct turn *t, const struct notifyout_arg *a)
 {
-	const struct notifyout *o = t->o;
+	struct notifyout *o = t->o;
 
 	if (!serial_ge(a->serial, o->serial))
 		return NOTIFYOUT_NOTHING;
 	if (o->kind == NOTIFYOUT_AXFR && a->kind != NOTIFYOUT_AXFR)
 		return NOTIFYOUT_NOTHING;
-	return end(t->o, NOTIFYOUT_FETCHED);
+	if (o->state != NOTIFYOUT_SENT || o->no_axfr)
+		return end(o, NOTIFYOUT_FETCHED);
+	o->fetched = true;
+	return NOTIFYOUT_NOTHING;
+}
+
+/* Nobody is there any more: what it fetched may be gone as well. */
+static enum notifyout_do
+on_unreachable(struct turn *t)
+{
+	if (t->o->state != NOTIFYOUT_SENT)
+		return NOTIFYOUT_NOTHING;
+	t->o->fetched = false;
+	return pause(t);
 }
 
 /*
@@ -199,6 +217,7 @@ on_newer(struct turn *t, const struct notifyout_arg *a)
 	o->created_us = t->now;
 	o->tries = 0;
 	o->burst = o->bursts = 0;
+	o->fetched = false;
 	o->state = NOTIFYOUT_WAITING;
 	o->result = NOTIFYOUT_OPEN;
 	if (o->reserved)
@@ -223,7 +242,7 @@ notifyout_step(struct notifyout *o, enum notifyout_event ev, const struct notify
 	case NOTIFYOUT_EV_ANSWER:
 		return on_answer(&t, arg->rcode);
 	case NOTIFYOUT_EV_UNREACHABLE:
-		return o->state == NOTIFYOUT_SENT ? pause(&t) : NOTIFYOUT_NOTHING;
+		return on_unreachable(&t);
 	case NOTIFYOUT_EV_ZONE_DATA:
 		return o->state == NOTIFYOUT_SENT ? unsupported(&t) : NOTIFYOUT_NOTHING;
 	case NOTIFYOUT_EV_FETCHED:

@@ -38,7 +38,8 @@ enum notifyout_result {
 	NOTIFYOUT_REFUSED,     /* REFUSED, NOTAUTH, NXDOMAIN, BADVERS: configuration fault, no more
 				  tries */
 	NOTIFYOUT_GIVEN_UP,    /* no answer for too long */
-	NOTIFYOUT_FETCHED,     /* the target came for this version anyway */
+	NOTIFYOUT_FETCHED,     /* the target came for this version before it was told, or
+				  instead of an answer */
 	NOTIFYOUT_RESULT_COUNT
 };
 
@@ -95,6 +96,7 @@ struct notifyout {
 	 * returns.  It is then that the caller remembers it, for what follows is NOTIFY(SOA).
 	 */
 	bool no_axfr;
+	bool fetched;  /* it came for this version while its answer was awaited */
 	bool reserved; /* at_us is when the token taken is there */
 };
 

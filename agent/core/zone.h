@@ -110,6 +110,7 @@ struct zone_policy {
 	int64_t forced_every_us; /* one forced transfer of a zone in so long; 0 = any number */
 	uint32_t forced_burst;	 /* so many at once before that; 0 counts as 1 */
 	enum zone_lower forced_lower;
+	uint64_t mutual; /* bit i: primaries[i] is fed by us as well (ring of two, mesh) */
 	bool ixfr;
 	bool notify_enclosing; /* A-01; used by notifyin */
 	uint64_t seed;	       /* of the jitter; tests repeat a run with it */
@@ -296,7 +297,7 @@ enum zone_answer {
 #define ZONE_NOTE_HINT_OLD 0x800u    /* the NOTIFY announced nothing new (N-09) */
 #define ZONE_NOTE_CURRENT 0x1000u    /* the round ended: our serial is the newest there is */
 #define ZONE_NOTE_ALL_BEHIND 0x2000u /* the round ended: nobody has our serial or a newer one */
-/* Forced: the notifier cannot be asked, and this one has just what we have; not yet the end. */
+/* Forced: the notifier cannot be asked, and a mutual one has what we have: not yet the end. */
 #define ZONE_NOTE_SAME_ELSEWHERE 0x4000u
 
 struct zone_orders {

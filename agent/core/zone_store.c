@@ -26,17 +26,19 @@ judge_lower(const struct zone *z)
 }
 
 /*
- * Somebody has news, but cannot be asked; and this other primary has what we have.  In a mesh it
- * may only not have fetched it yet, and to pass on the old content as that of the event would roll
- * back those who have the new one, as the serial does not tell them apart (A-31).  Who has fetched
- * it tells us, and is asked at once; else it is tried again at RETRY, and believed in the end.
+ * Somebody has news, but cannot be asked; and this other primary, which is fed by us as well, has
+ * what we have.  In a mesh it may only not have fetched it yet, and to pass on the old content as
+ * that of the event would roll back those who have the new one, as the serial does not tell them
+ * apart (A-31).  When it has fetched it, it tells us, and is asked at once; else it is tried again
+ * at RETRY, and believed then.
  */
 static bool
 proves_nothing(const struct zone *z, const struct zone_ready *r)
 {
 	bool notifier = z->round_by == z->primary || (z->first != ZONE_NO_INDEX && z->pos == 0);
+	bool mutual = z->primary < 64 && (z->policy->mutual >> z->primary & 1) != 0;
 
-	return r->identical && z->round_by != ZONE_NO_INDEX && !notifier &&
+	return r->identical && mutual && z->round_by != ZONE_NO_INDEX && !notifier &&
 	       !zone_is(z, ZF_ROUND_COMMAND) && z->same_rounds < ZONE_SAME_ROUNDS;
 }
 

@@ -19,6 +19,9 @@
 #define LINGER_US (2 * ZR_US_PER_S) /* for the peer's FIN after ours */
 #define MESSAGE_MAX 65535	    /* octets: what the length can say */
 #define NEVER INT64_MAX
+/* Octets the kernel takes that it cannot send yet: else megabytes wait for a peer that reads none.
+ */
+#define KERNEL_UNSENT 131072
 
 void
 conn_end(struct conn *c, enum zr_code code, const char *text)
@@ -306,6 +309,7 @@ make(const struct conn_spec *spec, int fd, const struct zr_addr *peer)
 	event_assign(&c->soon, spec->base, -1, 0, on_soon, c);
 	/* Messages are written whole; waiting for more would only delay them. */
 	sock_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	sock_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, KERNEL_UNSENT);
 	return c;
 }
 

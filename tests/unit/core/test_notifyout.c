@@ -215,7 +215,7 @@ whatever_it_does_with_axfr(void **state)
 	    {RCODE_NXDOMAIN, false, false, false, NOTIFYOUT_DONE, NOTIFYOUT_REFUSED},
 	    {RCODE_BADVERS, false, false, false, NOTIFYOUT_DONE, NOTIFYOUT_REFUSED},
 	    {-2, false, false, false, NOTIFYOUT_WAITING, NOTIFYOUT_OPEN},
-	    {-3, false, false, false, NOTIFYOUT_DONE, NOTIFYOUT_FETCHED},
+	    {-3, false, false, false, NOTIFYOUT_SENT, NOTIFYOUT_OPEN},
 	    {RCODE_NOERROR, true, false, false, NOTIFYOUT_DONE, NOTIFYOUT_ACKED},
 	    {RCODE_FORMERR, true, true, true, NOTIFYOUT_SENT, NOTIFYOUT_OPEN},
 	    {RCODE_SERVFAIL, true, false, false, NOTIFYOUT_WAITING, NOTIFYOUT_OPEN},
@@ -381,9 +381,35 @@ target_that_came_anyway(void **state)
 	assert_int_equal(fetched(NOTIFYOUT_SOA, 7), NOTIFYOUT_END);
 	assert_int_equal(o.result, NOTIFYOUT_FETCHED);
 	notifyout_init(&o, NOTIFYOUT_AXFR, 7, now, now, 0);
-	wait();
 	assert_int_equal(fetched(NOTIFYOUT_SOA, 7), NOTIFYOUT_NOTHING); /* proves nothing */
 	assert_int_equal(fetched(NOTIFYOUT_AXFR, 8), NOTIFYOUT_END);
+}
+
+/* Killed between the transfer and its commit, it has neither: only an answer outlives that. */
+static void
+target_that_came_must_answer(void **state)
+{
+	(void)state;
+	owe_axfr();
+	assert_int_equal(fetched(NOTIFYOUT_AXFR, 7), NOTIFYOUT_NOTHING);
+	assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(answer(RCODE_NOERROR), NOTIFYOUT_END);
+	assert_int_equal(o.result, NOTIFYOUT_ACKED);
+	/* It never answers: the burst is enough. */
+	owe_axfr();
+	assert_int_equal(fetched(NOTIFYOUT_AXFR, 7), NOTIFYOUT_NOTHING);
+	for (unsigned i = 0; i < policy.repeats; i++)
+		assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(wait(), NOTIFYOUT_END);
+	assert_int_equal(o.result, NOTIFYOUT_FETCHED);
+	/* It is gone: what it fetched does not count. */
+	owe_axfr();
+	assert_int_equal(fetched(NOTIFYOUT_AXFR, 7), NOTIFYOUT_NOTHING);
+	assert_int_equal(step(NOTIFYOUT_EV_UNREACHABLE), NOTIFYOUT_SAVE);
+	for (unsigned i = 0; i <= policy.repeats; i++)
+		assert_int_equal(wait(), NOTIFYOUT_SEND);
+	assert_int_equal(wait(), NOTIFYOUT_SAVE);
+	assert_int_equal(o.state, NOTIFYOUT_WAITING);
 }
 
 /* N-29, A-32 */
@@ -563,6 +589,7 @@ main(void)
 	    T(tcp_tries_once_per_burst),
 	    T(unreachable_ends_the_burst),
 	    T(target_that_came_anyway),
+	    T(target_that_came_must_answer),
 	    T(newer_absorbs_older),
 	    T(waits_for_its_splay),
 	    T(common_rate),

@@ -312,6 +312,7 @@ walk(void **state)
 		policies[i].forced_lower = (enum zone_lower)i;
 		policies[i].ixfr = i != 1;
 		policies[i].forced_burst = i + 1;
+		policies[i].mutual = i * 3;
 		policies[i].refresh_max_us = (i + 1) * 86400 * S;
 	}
 	r.z.policy = &policies[2];

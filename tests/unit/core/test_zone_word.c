@@ -295,6 +295,7 @@ static void
 same_elsewhere_is_not_the_news(void **state)
 {
 	(void)state;
+	r.policy.mutual = 7;
 	at_rest();
 	rig_notify_axfr(&r, 1, false);
 	rig_grant(&r);
@@ -321,14 +322,17 @@ same_elsewhere_is_not_the_news(void **state)
 	assert_int_equal(committed()->notifier, 2);
 }
 
-/* In the end it is believed; at once, what is different, what a command brings, and the notifier.
+/*
+ * In the end it is believed; at once: what is different, what a command brings, who has called as
+ * well, and who is not fed by us (AN-17).
  */
 static void
 same_elsewhere_is_taken_in_the_end(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		rig_init(&r, RIG_PRIMARIES);
+		r.policy.mutual = i == 4 ? 4 : 7;
 		at_rest();
 		rig_notify_axfr(&r, 1, false);
 		if (i == 1)
