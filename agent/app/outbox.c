@@ -259,6 +259,16 @@ authentic(struct owed *o, const struct msg *m)
 	return false;
 }
 
+static bool
+may_be_zone(struct owed *o, const uint8_t *data, size_t len)
+{
+	struct zr_err e;
+	struct msg m;
+
+	return o->sign == NULL || (msg_parse(&m, data, len, MSG_FULL, &e) == 0 &&
+				      owed_sign_verify(o, &m) == OWED_TRUSTED);
+}
+
 static void
 take_tcp(struct owed *o, const uint8_t *data, size_t len)
 {
@@ -270,7 +280,7 @@ take_tcp(struct owed *o, const uint8_t *data, size_t len)
 	if (is_answer(o, data, len, &m)) {
 		if (authentic(o, &m))
 			answered(o, &m);
-	} else if (m.len != 0 && m.ancount > 0 && owed_sign_verify(o, &m) == OWED_TRUSTED) {
+	} else if (m.len != 0 && m.ancount > 0 && may_be_zone(o, data, len)) {
 		step(o, NOTIFYOUT_EV_ZONE_DATA, NULL, "it answered with zone data");
 	}
 }
