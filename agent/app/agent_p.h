@@ -417,7 +417,7 @@ void outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, boo
 void outbox_timer(struct owed *o);
 /* event: when it was the whole zone, what forced_stream_event() said as it began; else 0. */
 void outbox_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
-    uint32_t serial, int64_t version, uint64_t event);
+    uint32_t serial, int64_t version, uint64_t event, bool has);
 void outbox_drop(struct entry *en);
 void outbox_reconfigure(struct entry *en);
 

@@ -513,10 +513,10 @@ outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, bool lat
 
 void
 outbox_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
-    uint32_t serial, int64_t version, uint64_t event)
+    uint32_t serial, int64_t version, uint64_t event, bool has)
 {
 	struct store_order *so = store_order_new(STORE_PEER_SEEN, en->z.id);
-	struct notifyout_arg arg = {.serial = serial};
+	struct notifyout_arg arg = {.serial = serial, .has = has};
 	struct owed *o, *next;
 
 	so->peer.event = PEER_DOWNSTREAM_FETCHED;

@@ -56,7 +56,8 @@ enqueue(struct entry *en, const struct zone_order *o)
 {
 	struct primary *p = en->z.policy->primaries[o->enqueue.primary];
 
-	sched_enqueue(&en->agent->sched, &en->z.sched, &p->peer, o->enqueue.what, o->enqueue.lane);
+	(o->enqueue.first ? sched_enqueue_first : sched_enqueue)(
+	    &en->agent->sched, &en->z.sched, &p->peer, o->enqueue.what, o->enqueue.lane);
 }
 
 static void

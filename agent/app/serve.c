@@ -226,7 +226,7 @@ note_current(
 {
 	if (who->downstream == NULL || !who->sure || !out->client_current)
 		return;
-	outbox_fetched(en, who->downstream->name, &to->from, en->z.serial, en->version, 0);
+	outbox_fetched(en, who->downstream->name, &to->from, en->z.serial, en->version, 0, true);
 }
 
 static void
@@ -359,7 +359,7 @@ log_stream(struct agent *a, const struct stream *s, const struct stream_done_mai
 static void
 fetched(const struct stream *s, uint64_t event)
 {
-	outbox_fetched(s->entry, s->downstream, &s->peer, s->serial, s->version, event);
+	outbox_fetched(s->entry, s->downstream, &s->peer, s->serial, s->version, event, false);
 	forced_fetched(s->entry, s->downstream, &s->peer, event);
 }
 

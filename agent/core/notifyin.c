@@ -236,8 +236,12 @@ enclosing(const struct notifyin *n, const uint8_t *qname, bool *exact)
 	}
 }
 
+/*
+ * above: its source is above its rate.  Then only a zone's own name will do: to look for
+ * delegations is to read the database, and there is no end of names below an apex.
+ */
 static struct zone *
-find_zone(const struct notifyin *n, const struct msg *m, struct notifyin_verdict *v)
+find_zone(const struct notifyin *n, const struct msg *m, bool above, struct notifyin_verdict *v)
 {
 	uint8_t qname[NAME_MAX_LEN];
 	bool exact;
@@ -246,6 +250,10 @@ find_zone(const struct notifyin *n, const struct msg *m, struct notifyin_verdict
 	struct zone *z = enclosing(n, qname, &exact);
 	if (z == NULL || z->state == ZONE_GONE || (!exact && !z->policy->notify_enclosing)) {
 		answer(v, NOTIFYIN_NO_ZONE, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE);
+		return NULL;
+	}
+	if (!exact && above) {
+		v->why = NOTIFYIN_FLOOD;
 		return NULL;
 	}
 	if (!exact && n->zones.delegated != NULL && n->zones.delegated(n->zones.arg, z, qname)) {
@@ -344,7 +352,7 @@ may_notify(const struct primary *p, const struct notifyin_source *src, bool forc
 
 static void
 judge_known(struct notifyin *n, const struct notifyin_source *src, const struct msg *m, int parsed,
-    struct zr_mono now, struct notifyin_verdict *v)
+    bool above, struct zr_mono now, struct notifyin_verdict *v)
 {
 	const struct notify_type *t = check_form(src, m, parsed, v);
 	if (t == NULL)
@@ -352,7 +360,7 @@ judge_known(struct notifyin *n, const struct notifyin_source *src, const struct 
 	uint64_t key = request_key(src, m);
 	if (seen(n, key, now, v))
 		return;
-	struct zone *z = find_zone(n, m, v);
+	struct zone *z = find_zone(n, m, above, v);
 	if (z == NULL)
 		return;
 	if (!find_primary(n, src, z, t->forced, &v->notify)) {
@@ -389,10 +397,10 @@ notifyin_judge(struct notifyin *n, const struct notifyin_source *src, const stru
 			answer(v, NOTIFYIN_STRANGER, RCODE_REFUSED, EDE_PROHIBITED);
 		return;
 	}
-	/* Above its rate an authorised event is only served later (R-04); complaints are not sent.
-	 */
+	/* Above its rate an authorised event is only served later (R-04), if it names the zone
+	 * itself; complaints are not sent. */
 	bool above = !limiter_take(src->key != NULL ? n->proved : n->known, &src->from, now);
-	judge_known(n, src, m, parsed, now, v);
+	judge_known(n, src, m, parsed, above, now, v);
 	if (!above)
 		return;
 	v->notify.deferred = true;

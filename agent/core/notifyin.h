@@ -68,8 +68,8 @@ enum notifyin_why {
 	NOTIFYIN_RESPONSE,     /* QR=1: dropped */
 	NOTIFYIN_RCODE,	       /* RCODE not 0: dropped */
 	NOTIFYIN_SHORT,	       /* no whole header: dropped */
-	NOTIFYIN_FLOOD,	       /* above the rate and not authorised: dropped */
-	NOTIFYIN_STRANGER,     /* no primary of anything */
+	NOTIFYIN_FLOOD,	   /* above the rate, and not authorised or not a zone's name: dropped */
+	NOTIFYIN_STRANGER, /* no primary of anything */
 	NOTIFYIN_MALFORMED,
 	NOTIFYIN_QUESTIONS, /* QDCOUNT is not 1 */
 	NOTIFYIN_TRUNCATED, /* TC=1 */

@@ -173,7 +173,7 @@ on_answer(struct turn *t, uint16_t rcode)
  * A whole zone fetched also satisfies who should fetch the newest; the reverse does not hold.
  * Once the NOTIFY is out, only its answer proves that the target will not forget what it was told:
  * one that is killed between the transfer and its commit has neither.  So the answer is waited for,
- * but not for longer than this burst.
+ * but not for longer than this burst.  One that asks with this serial has stored it.
  */
 static enum notifyout_do
 on_fetched(struct turn *t, const struct notifyout_arg *a)
@@ -184,7 +184,7 @@ on_fetched(struct turn *t, const struct notifyout_arg *a)
 		return NOTIFYOUT_NOTHING;
 	if (o->kind == NOTIFYOUT_AXFR && a->kind != NOTIFYOUT_AXFR)
 		return NOTIFYOUT_NOTHING;
-	if (o->state != NOTIFYOUT_SENT || o->no_axfr)
+	if (o->state != NOTIFYOUT_SENT || o->no_axfr || a->has)
 		return end(o, NOTIFYOUT_FETCHED);
 	o->fetched = true;
 	return NOTIFYOUT_NOTHING;

@@ -101,6 +101,7 @@ struct notifyout {
 };
 
 struct notifyout_arg {
+	bool has; /* FETCHED: it has the version, for it asked with this serial */
 	uint16_t rcode;
 	enum notifyout_kind kind;
 	uint32_t serial;

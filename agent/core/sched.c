@@ -89,6 +89,23 @@ list_append(struct sched *s, struct sched_line *l, struct sched_node *n)
 }
 
 static void
+list_prepend(struct sched *s, struct sched_line *l, struct sched_node *n)
+{
+	n->prev = NULL;
+	n->next = l->head[n->lane];
+	if (n->next != NULL) {
+		n->next->prev = n;
+	} else {
+		l->tail[n->lane] = n;
+		if (!l->parked)
+			ring_add(s, l, n->lane);
+	}
+	l->head[n->lane] = n;
+	l->queued++;
+	s->queued[l->what]++;
+}
+
+static void
 list_remove(struct sched *s, struct sched_line *l, struct sched_node *n)
 {
 	if (n->prev != NULL)
@@ -171,16 +188,30 @@ sched_peer_clear(struct sched *s, struct sched_peer *p)
 
 /* ---- in and out ---- */
 
-void
-sched_enqueue(struct sched *s, struct sched_node *n, struct sched_peer *p, enum sched_what what,
-    enum sched_lane lane)
+static void
+queue_up(struct sched_node *n, struct sched_peer *p, enum sched_what what, enum sched_lane lane)
 {
 	assert(n->state == SCHED_OUT);
 	n->peer = p;
 	n->what = (uint8_t)what;
 	n->lane = (uint8_t)lane;
 	n->state = SCHED_QUEUED;
+}
+
+void
+sched_enqueue(struct sched *s, struct sched_node *n, struct sched_peer *p, enum sched_what what,
+    enum sched_lane lane)
+{
+	queue_up(n, p, what, lane);
 	list_append(s, &p->line[what], n);
+}
+
+void
+sched_enqueue_first(struct sched *s, struct sched_node *n, struct sched_peer *p,
+    enum sched_what what, enum sched_lane lane)
+{
+	queue_up(n, p, what, lane);
+	list_prepend(s, &p->line[what], n);
 }
 
 void

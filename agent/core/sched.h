@@ -93,6 +93,9 @@ void sched_peer_clear(struct sched *s, struct sched_peer *p);
 /* The node must be SCHED_OUT. */
 void sched_enqueue(struct sched *s, struct sched_node *n, struct sched_peer *p,
     enum sched_what what, enum sched_lane lane);
+/* Likewise, at the front of its line: for one that had waited there and stepped aside. */
+void sched_enqueue_first(struct sched *s, struct sched_node *n, struct sched_peer *p,
+    enum sched_what what, enum sched_lane lane);
 /* No-op unless queued. */
 void sched_dequeue(struct sched *s, struct sched_node *n);
 /* Ends a grant; no-op unless granted. */

@@ -216,10 +216,12 @@ on_operator(struct step *s, uint8_t bit)
 	if (bit == ZONE_BIT_FORCE)
 		pend_force(s);
 	z->pending |= bit;
-	z->flags |= ZF_OPERATOR | ZF_FRESH | ZF_BLIND;
+	z->flags |= ZF_OPERATOR | ZF_BLIND;
 	if (bit == ZONE_BIT_FORCE) {
 		z->flags |= ZF_COMMAND;
 		z->forced_retry_us = 0;
+	} else {
+		z->flags |= ZF_FRESH;
 	}
 	mark(s);
 	act(s);
@@ -300,6 +302,8 @@ on_timer(struct step *s)
 	}
 	if (z->state == ZONE_IDLE)
 		zone_settle(s);
+	else if (z->state == ZONE_QUEUED)
+		zone_step_aside(s);
 }
 
 static void
@@ -346,17 +350,41 @@ shorten(struct zone *z, int64_t now)
 	return expire || refresh;
 }
 
+/* The same primary at its place in another list. */
+static uint16_t
+moved(const struct zone_policy *from, const struct zone_policy *to, uint16_t i)
+{
+	if (i >= from->primary_count)
+		return ZONE_NO_INDEX;
+	for (uint16_t k = 0; k < to->primary_count; k++)
+		if (to->primaries[k] == from->primaries[i])
+			return k;
+	return ZONE_NO_INDEX;
+}
+
+/* Who has called stays who is asked first; its addresses may be others. */
+static void
+move_callers(struct zone *z, const struct zone_policy *from)
+{
+	z->notifier = moved(from, z->policy, z->notifier);
+	z->force_by = moved(from, z->policy, z->force_by);
+	z->round_by = moved(from, z->policy, z->round_by);
+	z->first = moved(from, z->policy, z->first);
+	z->notifier_address = z->force_by_address = z->first_address = ZONE_NO_INDEX;
+}
+
 static void
 on_policy(struct step *s)
 {
 	struct zone *z = s->z;
+	const struct zone_policy *old = z->policy;
 
 	z->policy = s->arg->policy.policy;
 	s->save = shorten(z, s->now.mono.us);
 	zone_forced_policy(z, s->now.mono.us);
 	if (!s->arg->policy.primaries_changed)
 		return;
-	z->notifier = z->force_by = z->round_by = ZONE_NO_INDEX;
+	move_callers(z, old);
 	z->flags |= ZF_FRESH;
 	if (z->state == ZONE_STORING)
 		return;

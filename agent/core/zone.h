@@ -75,7 +75,7 @@ enum zone_event {
 
 enum zone_order_kind {
 	ZONE_OR_MARK, /* durable: pending := max(pending, mark.pending); answer with MARKED, seq */
-	ZONE_OR_ENQUEUE,   /* sched_enqueue(&zone->sched, ...) */
+	ZONE_OR_ENQUEUE,   /* sched_enqueue(&zone->sched, ...), or sched_enqueue_first() */
 	ZONE_OR_DEQUEUE,   /* sched_dequeue(&zone->sched) */
 	ZONE_OR_RELEASE,   /* sched_release(&zone->sched) */
 	ZONE_OR_PROBE,	   /* send an SOA query */
@@ -120,7 +120,8 @@ struct zone_policy {
 #define ZONE_NO_INDEX UINT16_MAX
 #define ZONE_BOOT_UNIT_US (5 * ZR_US_PER_S) /* never loaded: 5 s x failures squared */
 #define ZONE_BOOT_MAX_US (2 * 3600 * ZR_US_PER_S)
-#define ZONE_SAME_ROUNDS 1  /* so many fail for SAME_ELSEWHERE; then it is taken */
+#define ZONE_SAME_ROUNDS 1		/* so many fail for SAME_ELSEWHERE; then it is taken */
+#define ZONE_GRACE_US (2 * ZR_US_PER_S) /* a check waits so long behind a force in its line */
 #define ZONE_FORCED_TIMES 3 /* forced transfers at least 3 x the last one's duration apart */
 
 struct zone_soa_times {
@@ -254,6 +255,7 @@ struct zone_order {
 			enum sched_lane lane;
 			enum sched_what what;
 			uint16_t primary;
+			bool first;
 		} enqueue;
 		struct {
 			uint16_t primary, address;
@@ -326,6 +328,7 @@ struct zone {
 	int64_t forced_full_us;	    /* when all the burst is there again */
 	int64_t forced_duration_us; /* of the last one */
 	int64_t forced_retry_us;    /* no forced transfer before (failed) */
+	int64_t check_us;	    /* the force in its line makes way for a check (T-08) */
 	int64_t reject_us;	    /* until when `rejected` is not fetched again */
 	int64_t armed_us;
 	int64_t next_refresh_us, next_expire_us; /* of the version being stored */
@@ -354,6 +357,7 @@ struct zone {
 	uint8_t lane;
 	uint8_t code;	     /* enum zr_code of the round's last failure */
 	uint8_t reject_code; /* enum zr_code: why `rejected` was */
+	uint8_t aside;	     /* ZONE_ASIDE_* */
 	uint8_t same_rounds; /* forced ones that ended with ZONE_NOTE_SAME_ELSEWHERE, in a row */
 	uint32_t flags;
 };
@@ -361,8 +365,11 @@ struct zone {
 #define ZONE_BIT_CHECK 1
 #define ZONE_BIT_FORCE 2
 
-/* 32 octets of them are the rate of forced transfers, and who asked for one when. */
-_Static_assert(sizeof(struct zone) <= 264, "a million zones");
+#define ZONE_ASIDE_ROUND 1 /* this check goes before the force that is due */
+#define ZONE_ASIDE_FIRST 2 /* the pending force was in its line, and goes back to the front */
+
+/* 40 octets of them are the rate of forced transfers, and who asked for one when. */
+_Static_assert(sizeof(struct zone) <= 272, "a million zones");
 
 void zone_init(struct zone *z, int64_t id, const uint8_t *name, const struct zone_policy *p);
 /* *orders is overwritten.  arg may be NULL for events without one. */

@@ -89,6 +89,8 @@ void zone_disk_lowered(struct zone *z, enum zone_pending to);
 void zone_settle(struct step *s);
 /* In the queue, and something was raised: a better place, another primary, a forced round. */
 void zone_requeue(struct step *s);
+/* Queued for a forced transfer: makes way for the check that has waited for ZONE_GRACE_US. */
+void zone_step_aside(struct step *s);
 /* Ends what runs or waits; what it served is pending again. */
 void zone_cancel(struct step *s);
 
@@ -116,6 +118,8 @@ void zone_on_xfer_ready(struct step *s);
 void zone_on_committed(struct step *s);
 void zone_on_commit_fail(struct step *s);
 
+/* Forced: this primary is of no use to it; was it the notifier, the event stays open. */
+void zone_note_first(struct zone *z);
 /* The primary being asked is of no use: the next address, or (whole) the next primary. */
 void zone_advance(struct step *s, bool whole);
 /* The round has failed as such: retry later.  ours: not for want of a primary. */

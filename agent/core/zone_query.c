@@ -129,7 +129,7 @@ zone_on_soa_ok(struct step *s)
 		zone_advance(s, true);
 		return;
 	}
-	if (zone_force_due(z, s->now.mono.us)) {
+	if (zone_force_due(z, s->now.mono.us) && (z->aside & ZONE_ASIDE_ROUND) == 0) {
 		/* Its transfer brings this one's content as well. */
 		zone_cancel(s);
 		zone_settle(s);
@@ -162,6 +162,7 @@ zone_on_xfer_current(struct step *s)
 		not_newer(s, &s->arg->soa, true);
 		return;
 	}
+	zone_note_first(z);
 	z->code = ZR_FORMERR; /* "nothing newer" for somebody who has nothing */
 	zone_advance(s, true);
 }
@@ -200,5 +201,7 @@ zone_on_xfer_fail(struct step *s)
 		z->flags |= ZF_REJECTED | ZF_REJECT_NEW;
 	}
 	zone_order(s, ZONE_OR_RELEASE);
+	if (f->whole)
+		zone_note_first(z);
 	zone_advance(s, f->whole);
 }

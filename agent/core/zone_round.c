@@ -35,6 +35,7 @@ cover_force(struct zone *z)
 	if ((z->serving & ZONE_BIT_FORCE) == 0)
 		z->round_s = z->force_s;
 	z->flags &= ~(ZF_AUTH | ZF_COMMAND);
+	z->aside &= (uint8_t)~ZONE_ASIDE_FIRST;
 	z->serving |= ZONE_BIT_FORCE;
 	z->pending &= (uint8_t)~ZONE_BIT_FORCE;
 }
@@ -147,12 +148,29 @@ find_candidate(struct step *s)
 	return false;
 }
 
+/*
+ * The line of the forced transfers may be hours long, and it says nothing about ordinary ones: a
+ * check that is wanted waits for it only so long that a NOTIFY(SOA) and a NOTIFY(AXFR) of one event
+ * may come together.  A round that has asked somebody already makes way only for what is due by
+ * itself: it would begin anew, and whoever sends NOTIFYs could keep it from its end.
+ */
+static int64_t
+check_at(const struct zone *z, int64_t now)
+{
+	int64_t at = now + ZONE_GRACE_US;
+	bool fresh = zone_is(z, ZF_FRESH) && !zone_is(z, ZF_COVERED);
+
+	return fresh || z->refresh_us < at ? at : z->refresh_us;
+}
+
 void
 zone_enqueue(struct step *s)
 {
 	struct zone *z = s->z;
 	struct zone_order *o = zone_order(s, ZONE_OR_ENQUEUE);
 
+	z->check_us = check_at(z, s->now.mono.us);
+	o->enqueue.first = zone_is(z, ZF_ROUND_FORCE) && (z->aside & ZONE_ASIDE_FIRST) != 0;
 	o->enqueue.lane = z->lane;
 	o->enqueue.primary = z->primary;
 	o->enqueue.what = zone_is(z, ZF_ROUND_FORCE) ? SCHED_FORCED
@@ -295,6 +313,20 @@ zone_may_lower(const struct zone *z)
 	       (z->policy->forced_lower == ZONE_LOWER_AUTHENTICATED && zone_is(z, ZF_ROUND_AUTH));
 }
 
+void
+zone_note_first(struct zone *z)
+{
+	if (zone_is(z, ZF_ROUND_FORCE) && z->pos == 0 && z->first != ZONE_NO_INDEX)
+		z->flags |= ZF_FIRST_FAILED;
+}
+
+/* Where the notifier is not known, it may be any that could not be asked. */
+static bool
+notifier_unheard(const struct zone *z)
+{
+	return zone_is(z, ZF_FIRST_FAILED) || (z->first == ZONE_NO_INDEX && z->code != ZR_OK);
+}
+
 static void
 out_of_primaries(struct step *s)
 {
@@ -314,7 +346,9 @@ out_of_primaries(struct step *s)
 			return;
 		}
 	}
-	if (zone_is(z, ZF_LOWER_SEEN) && !zone_is(z, ZF_LOWER_OK))
+	if (zone_is(z, ZF_LOWER_SEEN) && !zone_is(z, ZF_LOWER_OK) && notifier_unheard(z))
+		zone_fail(s, false); /* that the others lag says nothing about its news */
+	else if (zone_is(z, ZF_LOWER_SEEN) && !zone_is(z, ZF_LOWER_OK))
 		finish_behind(s);
 	else if (z->data != ZONE_LOADED)
 		zone_fail(
@@ -365,9 +399,11 @@ begin(struct step *s, bool force)
 	struct zone *z = s->z;
 
 	z->lane = (uint8_t)lane_for(z, force);
-	z->flags &= ~(ZF_ROUND | ZF_FRESH | ZF_BOOT);
+	z->flags &= ~(ZF_ROUND | ZF_BOOT);
 	if (force)
-		z->flags |= ZF_ROUND_FORCE;
+		z->flags |= ZF_ROUND_FORCE; /* what is FRESH stays so until it asks */
+	else
+		z->flags &= ~ZF_FRESH;
 	z->round_by = ZONE_NO_INDEX;
 	bool by = force && z->force_by != ZONE_NO_INDEX;
 	z->first = by ? z->force_by : z->notifier;
@@ -396,6 +432,7 @@ zone_settle(struct step *s)
 	int64_t now = s->now.mono.us;
 
 	z->state = zone_is(z, ZF_HOLD) ? ZONE_HELD : ZONE_IDLE;
+	z->aside &= (uint8_t)~ZONE_ASIDE_ROUND;
 	if (zone_is(z, ZF_HOLD | ZF_REMOVE))
 		return;
 	if (zone_force_due(z, now))
@@ -425,6 +462,18 @@ zone_cancel(struct step *s)
 	z->state = ZONE_IDLE;
 }
 
+void
+zone_step_aside(struct step *s)
+{
+	struct zone *z = s->z;
+
+	if (!zone_is(z, ZF_ROUND_FORCE) || s->now.mono.us < z->check_us)
+		return;
+	zone_cancel(s);
+	z->aside = ZONE_ASIDE_ROUND | ZONE_ASIDE_FIRST;
+	begin(s, false);
+}
+
 /*
  * Only the first NOTIFY chooses the primary: peers that notify by turns would otherwise
  * send the zone to the end of the queue again and again.
@@ -435,7 +484,7 @@ zone_requeue(struct step *s)
 	struct zone *z = s->z;
 	bool force = zone_is(z, ZF_ROUND_FORCE);
 
-	if (!force && zone_force_due(z, s->now.mono.us)) {
+	if (!force && zone_force_due(z, s->now.mono.us) && (z->aside & ZONE_ASIDE_ROUND) == 0) {
 		zone_cancel(s);
 		zone_settle(s);
 		return;
@@ -451,5 +500,9 @@ zone_requeue(struct step *s)
 		zone_order(s, ZONE_OR_DEQUEUE);
 		z->lane = (uint8_t)lane;
 		zone_enqueue(s);
+	} else if (force && !zone_is(z, ZF_COVERED) && zone_is(z, ZF_FRESH)) {
+		int64_t at = check_at(z, s->now.mono.us);
+		if (at < z->check_us)
+			z->check_us = at;
 	}
 }

@@ -231,6 +231,8 @@ zone_deadline(const struct zone *z)
 		return 0;
 	if (z->data == ZONE_LOADED)
 		at = z->expire_us;
+	if (z->state == ZONE_QUEUED && zone_is(z, ZF_ROUND_FORCE) && (at == 0 || z->check_us < at))
+		return max64(z->check_us, 1);
 	if (z->state != ZONE_IDLE)
 		return at;
 	if (at == 0 || z->refresh_us < at)

@@ -17,6 +17,7 @@ struct notifyin_conf conf;
 struct zr_mono now;
 struct buf message;
 struct notifyin_verdict v;
+unsigned delegations;
 
 static struct zone *
 find(void *arg, const uint8_t *name)
@@ -35,6 +36,7 @@ delegated(void *arg, const struct zone *z, const uint8_t *qname)
 	uint8_t cut[NAME_MAX_LEN];
 
 	(void)arg;
+	delegations++;
 	assert_true(name_within(qname, z->name));
 	name_from_text("cut.example.org", cut);
 	return name_within(qname, cut);
@@ -83,6 +85,7 @@ notifyrig_setup(void **state)
 	n = notifyin_new(&conf, &zones);
 	notifyin_configure(n, &conf, acl);
 	now.us = 1000 * S;
+	delegations = 0;
 	return 0;
 }
 

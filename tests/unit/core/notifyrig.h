@@ -24,6 +24,7 @@ extern struct notifyin_conf conf;
 extern struct zr_mono now;
 extern struct buf message;
 extern struct notifyin_verdict v;
+extern unsigned delegations; /* so often a delegation was looked for */
 
 #define HIDDEN "192.0.2.1@53"
 #define SECOND "2001:db8::1@40000"

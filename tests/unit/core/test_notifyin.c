@@ -307,6 +307,29 @@ primaries_are_deferred_not_dropped(void **state)
 	assert_false(v.notify.deferred);
 }
 
+/* Names below an apex above the rate: nothing is read for them; what they hide is not lost. */
+static void
+junk_below_the_apex_is_limited(void **state)
+{
+	char text[64];
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "!id=%u !q=n%u.example.org.", i, i % 3 != 0 ? i : 0);
+		judge(text, TYPE_SOA, HIDDEN);
+		assert_int_equal(v.why, i < 50 ? NOTIFYIN_OK : NOTIFYIN_FLOOD);
+		assert_int_equal(v.drop, i >= 50);
+		assert_true((v.zone != NULL) == (i < 50));
+	}
+	assert_int_equal(delegations, 50);
+	judge("!id=9", TYPE_SOA, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_true(v.notify.deferred);
+	judge("!id=9", TYPE_AXFR, HIDDEN);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_true(v.notify.deferred);
+}
+
 /* What is answered can be read by whoever asked: never more than the question and OPT. */
 static void
 replies_fit_the_verdict(void **state)
@@ -453,6 +476,7 @@ main(void)
 	    T(errors_are_judged_afresh),
 	    T(strangers_are_limited),
 	    T(primaries_are_deferred_not_dropped),
+	    T(junk_below_the_apex_is_limited),
 	    T(replies_fit_the_verdict),
 	};
 

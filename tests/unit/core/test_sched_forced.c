@@ -239,6 +239,42 @@ limits_that_shrink(void **state)
 	assert_int_equal(sched.queued[SCHED_FORCED], 0);
 }
 
+/* Who has stepped aside finds its place again, whether or not the line is empty or put aside. */
+static void
+back_to_the_front(void **state)
+{
+	static const unsigned order[] = {5, 2, 0, 1, 3, 4, 6};
+	static const struct sched_limits one[SCHED_WHAT_COUNT] = {
+	    [SCHED_FORCED] = {.rate = {S, 1}}};
+
+	(void)state;
+	start(all_default, one);
+	for (unsigned i = 0; i < 8; i++)
+		enqueue(i, 0, SCHED_FORCED);
+	sched_dequeue(&sched, &node[2]);
+	sched_dequeue(&sched, &node[5]);
+	sched_dequeue(&sched, &node[7]);
+	sched_enqueue_first(&sched, &node[2], &peer[0], SCHED_FORCED, LANE_FORCED);
+	sched_enqueue_first(&sched, &node[5], &peer[0], SCHED_FORCED, LANE_FORCED);
+	for (unsigned i = 0; i < 7; i++) {
+		grant_all(S / 2, S / 2);
+		assert_int_equal(grants[0][SCHED_FORCED], i + 1);
+		assert_int_equal(granted[order[i]], now.us);
+		now.us += S;
+		release_ended();
+	}
+	assert_int_equal(sched.queued[SCHED_FORCED], 0);
+	sched_enqueue_first(&sched, &node[7], &peer[0], SCHED_FORCED, LANE_FORCED);
+	enqueue(0, 0, SCHED_FORCED);
+	grant_all(S / 2, S / 2);
+	assert_int_equal(granted[7], now.us);
+	assert_int_equal(granted[0], 0);
+	now.us += S;
+	release_ended();
+	grant_all(S / 2, S / 2);
+	assert_int_equal(granted[0], now.us);
+}
+
 int
 main(void)
 {
@@ -248,6 +284,7 @@ main(void)
 	    cmocka_unit_test(flood_of_all),
 	    cmocka_unit_test(no_token_for_what_is_withdrawn),
 	    cmocka_unit_test(limits_that_shrink),
+	    cmocka_unit_test(back_to_the_front),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 

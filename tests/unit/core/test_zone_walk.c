@@ -20,7 +20,8 @@ static struct rng rng;
 static struct zone_policy policies[3];
 static uint32_t serial; /* newest anywhere */
 static uint32_t old_attempt;
-static unsigned long expired_seen, restarts, power_cuts, forced_kept, held_seen, stale_seen;
+static unsigned long expired_seen, restarts, power_cuts, forced_kept, held_seen, stale_seen,
+    aside_seen;
 
 static uint32_t
 any(uint32_t n)
@@ -254,6 +255,7 @@ one_step(void)
 		crash();
 	if (r.attempt != before)
 		old_attempt = before;
+	aside_seen += r.z.aside == (ZONE_ASIDE_ROUND | ZONE_ASIDE_FIRST);
 	forced_kept += (r.out.notes & ZONE_NOTE_FORCE_KEPT) != 0;
 }
 
@@ -327,7 +329,7 @@ walk(void **state)
 	kind_phase();
 	/* The walk went everywhere it was meant to. */
 	assert_true(expired_seen > 0 && restarts > 0 && power_cuts > 0 && forced_kept > 0);
-	assert_true(held_seen > 0 && stale_seen > 0);
+	assert_true(held_seen > 0 && stale_seen > 0 && aside_seen > steps / 1000);
 	assert_true(r.commits > steps / 100 && r.probes > steps / 100);
 	rig_clear(&r);
 }

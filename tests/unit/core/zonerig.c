@@ -99,6 +99,8 @@ carry_out(struct rig *r, const struct zone_order *o)
 		r->queued = true;
 		r->lane = o->enqueue.lane;
 		r->what = o->enqueue.what;
+		r->first = o->enqueue.first;
+		assert_true(r->what == SCHED_FORCED || !r->first);
 		r->asked = o->enqueue.primary;
 		break;
 	case ZONE_OR_DEQUEUE:

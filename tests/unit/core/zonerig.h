@@ -59,6 +59,7 @@ struct rig {
 	struct zr_now now;
 	struct zone_orders out;
 	bool queued, slot;
+	bool first; /* put at the front of its line */
 	enum sched_lane lane;
 	enum sched_what what;
 	uint16_t asked; /* primary of the last ENQUEUE, PROBE or FETCH */
