@@ -270,8 +270,8 @@ renew_policy(struct agent *a, struct entry *en, const struct config_zone *cz)
 		route_event(en, ZONE_EV_POLICY, &arg, NULL);
 	else
 		en->z.policy = p;
+	forced_reconfigure(en); /* first: what is owed is looked up there by its new name */
 	outbox_reconfigure(en);
-	forced_reconfigure(en);
 	hook_reconfigure(en);
 	return changed || arg.policy.primaries_changed;
 }

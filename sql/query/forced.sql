@@ -16,6 +16,9 @@ FROM forced JOIN zone ON zone.id = forced.zone WHERE zone.removed_at = 0;
 INSERT OR REPLACE INTO forced_peer (zone, name, target, event, state, at, text)
 SELECT id, :name, :target, :event, :state, :at, :text FROM zone WHERE id = :zone;
 
+-- name: forced_peer_remove
+DELETE FROM forced_peer WHERE zone = :zone AND name = :name AND target = :target;
+
 -- Of an earlier life of the zone, when events were counted from 1 again.
 -- name: forced_peer_forget
 DELETE FROM forced_peer WHERE zone = :zone AND event > :event;
