@@ -69,18 +69,19 @@ test_mark_knows_who_asked(void **state)
 }
 
 static void
-save(struct fx *b, int64_t zone, enum store_pending p)
+save(struct fx *b, int64_t zone, enum store_pending p, const struct store_caller *caller)
 {
 	struct store_order *o = store_order_new(STORE_TIMERS, zone);
 
 	o->timers.set_pending = true;
 	o->timers.pending = p;
+	o->timers.caller = *caller;
 	o->timers.at.us = 50;
 	fx_ok(b, o);
 }
 
 static void
-commit_leaving(struct fx *b, enum store_pending p)
+commit_leaving(struct fx *b, enum store_pending p, const struct store_caller *caller)
 {
 	struct store_order *o;
 	struct version v;
@@ -90,26 +91,30 @@ commit_leaving(struct fx *b, enum store_pending p)
 	fx_put(&v, (unsigned)v.version, 1, 100);
 	o = fx_commit(&v);
 	o->commit.pending_after = p;
+	o->commit.caller_after = *caller;
 	fx_ok(b, o);
 }
 
-/* A transfer that fails, or is overtaken by the next NOTIFY, changes nothing about who. */
+/* What a commit or a failure leaves is that of who is owed it. */
 static void
-test_mark_set_keeps_who_while_force_stays(void **state)
+test_mark_set_says_who(void **state)
 {
+	static const struct store_caller proved = {"p1", true}, other = {"p2", false}, nobody;
 	struct fx *b = *state;
 	int64_t zone = fx_zone(b, "a");
 
 	fx_ok(b, mark_order(zone, PENDING_FORCE, 1, "p1", true));
-	save(b, zone, PENDING_FORCE);
+	save(b, zone, PENDING_FORCE, &proved);
 	expect_mark(b, PENDING_FORCE, 1, "p1", true);
-	commit_leaving(b, PENDING_FORCE);
+	commit_leaving(b, PENDING_FORCE, &other);
+	expect_mark(b, PENDING_FORCE, 1, "p2", false);
+	save(b, zone, PENDING_FORCE, &proved);
 	expect_mark(b, PENDING_FORCE, 1, "p1", true);
-	commit_leaving(b, PENDING_CHECK);
+	commit_leaving(b, PENDING_CHECK, &proved);
 	expect_mark(b, PENDING_CHECK, 1, "", false);
-	save(b, zone, PENDING_FORCE); /* by command */
+	save(b, zone, PENDING_FORCE, &nobody); /* by command */
 	expect_mark(b, PENDING_FORCE, 1, "", false);
-	commit_leaving(b, PENDING_NONE);
+	commit_leaving(b, PENDING_NONE, &nobody);
 	expect_mark(b, PENDING_NONE, 0, "", false);
 	/* Nothing of the last one is left over. */
 	fx_ok(b, mark_order(zone, PENDING_FORCE, 2, "", false));
@@ -606,7 +611,7 @@ test_removed_zone(void **state)
 
 static const struct CMUnitTest tests[] = {
     FX_TEST(test_mark_knows_who_asked),
-    FX_TEST(test_mark_set_keeps_who_while_force_stays),
+    FX_TEST(test_mark_set_says_who),
     FX_TEST(test_mark_is_a_few_pages),
     FX_TEST(test_event_comes_with_the_commit),
     FX_TEST(test_peers_of_the_event),
