@@ -167,6 +167,23 @@ refresh_does_not_wait_for_the_line(void **state)
 	assert_true(r.armed_us - r.now.mono.us >= 500 * S);
 }
 
+/* Due at the same time: the force has its 2 s, and answers for both. */
+static void
+overdue_refresh_waits_for_the_grace(void **state)
+{
+	(void)state;
+	rig_start_loaded(&r, 10, ZONE_PENDING_NONE);
+	rig_pass(&r, rig_times.refresh * S);
+	rig_notify_axfr(&r, 0, false);
+	assert_int_equal(r.what, SCHED_FORCED);
+	assert_true(r.z.refresh_us <= r.now.mono.us);
+	assert_int_equal(r.armed_us, r.now.mono.us + ZONE_GRACE_US);
+	rig_run(&r, 10);
+	assert_int_equal(r.probes, 0);
+	assert_int_equal(r.fetches, 1);
+	assert_true(r.z.refresh_us > r.now.mono.us);
+}
+
 /* For a month nobody may make a forced transfer; the primaries answer. */
 static void
 never_expires_in_line(void **state)
@@ -427,6 +444,7 @@ main(void)
 	    T(operator_does_not_wait_for_the_line),
 	    T(both_kinds_together_cost_one),
 	    T(refresh_does_not_wait_for_the_line),
+	    T(overdue_refresh_waits_for_the_grace),
 	    T(never_expires_in_line),
 	    T(checks_do_not_starve_the_force),
 	    T(empty_zone_does_not_wait_for_the_line),
