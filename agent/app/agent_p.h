@@ -353,7 +353,6 @@ void answer_send(struct agent *a, const struct replyto *to, const uint8_t *p, si
 void answer_marked(struct entry *en, uint16_t seq, bool ok);
 void answer_command(struct entry *en, uint16_t seq, struct ctl_reply *r); /* waits as well */
 void answer_drop_waiters(struct entry *en);
-bool agent_own_address(const struct agent *a, const struct zr_addr *addr);
 
 void clients_accept(void *arg, int fd, const struct zr_addr *peer, const struct zr_addr *local);
 void clients_gone(struct agent *a, const struct accept_mail *m);
@@ -503,6 +502,9 @@ void targets_posted(struct entry *en, const struct store_order *o);
 bool targets_has(const struct entry *en, const struct zr_addr *target);
 void targets_drop(struct entry *en);
 void targets_json(struct buf *b, struct entry *en); /* one line of kind "target" for each */
+
+/* Would a message to this address reach ourselves (PL-04, D-3e)?  As of 30 s ago. */
+bool agent_own_address(const struct agent *a, const struct zr_addr *addr);
 
 /* ---- live.c: the control socket ---- */
 

@@ -41,6 +41,21 @@ add(struct forced_zone *fz, const char *downstream, const struct zr_addr *target
 }
 
 void
+forced_forget_peers(struct forced_zone *fz, uint64_t event)
+{
+	struct forced_peer **p = &fz->peers, *gone;
+
+	while ((gone = *p) != NULL) {
+		if (gone->event >= event) {
+			p = &gone->next;
+			continue;
+		}
+		*p = gone->next;
+		free(gone);
+	}
+}
+
+void
 forced_clear_peers(struct forced_zone *fz)
 {
 	struct forced_peer *p;

@@ -30,6 +30,7 @@ forced_row_put(struct store *s, int64_t zone, const struct store_forced *f, stru
 	q_open(&q, s->db, SQL_FORCED_PEER_FORGET);
 	q_int(&q, ":zone", zone);
 	q_int(&q, ":event", (int64_t)f->event);
+	q_int(&q, ":keep", (int64_t)f->keep);
 	return q_run(&q, e);
 }
 

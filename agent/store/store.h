@@ -97,6 +97,7 @@ struct store_forced {
 	int64_t duration_us;
 	char verdict[16];
 	char notifier[64], source[64]; /* names of primaries; notifier "": the operator */
+	uint64_t keep; /* order only: what is known of addresses since lower events goes; 0: none */
 };
 
 /* What became of it at one address of a downstream. */
@@ -260,7 +261,7 @@ struct store_commit {
 	struct zr_wall loaded_at, checked_at, refresh_at, expire_at;
 	enum store_pending pending_after; /* what is still owed after this commit */
 	struct store_caller caller_after;
-	struct store_notify *notify;	  /* outbox rows; as STORE_OUTBOX_ADD; owned (free) */
+	struct store_notify *notify; /* outbox rows; as STORE_OUTBOX_ADD; owned (free) */
 	size_t notify_count;
 	bool has_forced;
 	struct store_forced forced; /* with has_forced: what the zone's row becomes */

@@ -19,9 +19,10 @@ SELECT id, :name, :target, :event, :state, :at, :text FROM zone WHERE id = :zone
 -- name: forced_peer_remove
 DELETE FROM forced_peer WHERE zone = :zone AND name = :name AND target = :target;
 
--- Of an earlier life of the zone, when events were counted from 1 again.
+-- Of an earlier life of the zone, when events were counted from 1 again; and of addresses that no event
+-- was for in a long time.
 -- name: forced_peer_forget
-DELETE FROM forced_peer WHERE zone = :zone AND event > :event;
+DELETE FROM forced_peer WHERE zone = :zone AND (event > :event OR event < :keep);
 
 -- name: forced_peer_each
 SELECT zone, forced_peer.name, target, event, state, at, text

@@ -330,6 +330,57 @@ test_peers_of_the_event(void **state)
 	expect(b, PEERS, "1 x 192.0.2.1@53 event 1 owed at 10 'it's so';");
 }
 
+/* A primary that names other targets with every event does not fill the disk with them. */
+static void
+test_peers_of_long_ago_go(void **state)
+{
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a");
+	struct store_order *o;
+
+	for (int i = 1; i <= 4; i++) {
+		char target[32];
+
+		snprintf(target, sizeof(target), "192.0.2.%d", i);
+		peer(b, zone, target, (uint64_t)i, "owed");
+	}
+	o = forced_commit(b, "a", true, 5);
+	o->commit.forced.keep = 3;
+	fx_ok(b, o);
+	expect(b, PEERS,
+	    "1 x 192.0.2.3@53 event 3 owed at 30 'it's so';"
+	    "1 x 192.0.2.4@53 event 4 owed at 40 'it's so';");
+	o = store_order_new(STORE_FORCED_PEER, zone); /* it is no target any more */
+	strcpy(o->forced_peer.name, "x");
+	assert_true(addr_parse("192.0.2.3", 53, &o->forced_peer.target));
+	o->forced_peer.remove = true;
+	fx_ok(b, o);
+	expect(b, PEERS, "1 x 192.0.2.4@53 event 4 owed at 40 'it's so';");
+}
+
+/* Nor do those that NOTIFYs were sent to once. */
+static void
+test_targets_of_long_ago_go(void **state)
+{
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a");
+	struct store_order *o;
+
+	for (int i = 0; i < 1100; i++) {
+		o = store_order_new(STORE_PEER_SEEN, zone);
+		o->peer.event = PEER_DOWNSTREAM_SENT;
+		strcpy(o->peer.name, "ns");
+		o->peer.addr = (struct zr_addr){.family = 4, .port = (uint16_t)(1 + i)};
+		o->peer.at.us = i + 1;
+		store_post(b->s, o);
+	}
+	o = forced_commit(b, "a", true, 1);
+	strcpy(o->commit.log.kind, "AXFR");
+	fx_ok(b, o);
+	assert_int_equal(fx_sql(b, "SELECT count(*) FROM downstream_state"), 1024);
+	assert_int_equal(fx_sql(b, "SELECT min(notified_at) FROM downstream_state"), 77);
+}
+
 static void
 no_axfr(struct fx *b, const char *target, int64_t until)
 {
@@ -615,6 +666,8 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_mark_is_a_few_pages),
     FX_TEST(test_event_comes_with_the_commit),
     FX_TEST(test_peers_of_the_event),
+    FX_TEST(test_peers_of_long_ago_go),
+    FX_TEST(test_targets_of_long_ago_go),
     FX_TEST(test_addresses_without_axfr_are_forgotten),
     FX_TEST(test_hook_absorbs),
     FX_TEST(test_row_without_target),
