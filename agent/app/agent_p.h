@@ -301,6 +301,8 @@ void entry_start(struct entry *en, const struct store_zone *row);
 void entry_take_row(struct entry *en, const struct store_zone *row);
 struct rr entry_soa(const struct entry *en); /* borrowed; owner is the zone's name */
 const struct config_policy *entry_config(const struct entry *en);
+/* Of its policy; "" when there is none. */
+void entry_primary_name(const struct entry *en, uint16_t i, char *out, size_t size);
 void entry_error(struct entry *en, const char *text); /* NULL clears */
 /* The error is that this primary is behind us. */
 void entry_behind(struct entry *en, const char *primary, const char *address, uint32_t serial);
@@ -366,7 +368,6 @@ void answer_buf(struct agent *a, const struct replyto *to, struct buf *b);
 void answer_marked(struct entry *en, uint16_t seq, bool ok);
 void answer_command(struct entry *en, uint16_t seq, struct ctl_reply *r); /* waits as well */
 void answer_drop_waiters(struct entry *en);
-bool agent_own_address(const struct agent *a, const struct zr_addr *addr);
 
 /* ---- verify.c: signed requests ---- */
 
@@ -405,6 +406,12 @@ size_t outbox_spread(struct entry *en, struct store_notify *v, size_t n);
 /* How a row is sent; NULL: not at all, it is nobody's any more.  For the pseudo names too. */
 const struct config_downstream *outbox_target(
     const struct entry *en, const char *name, const struct zr_addr *target);
+/* The name under which the address is notified now: this one, or another if it has none of that
+ * name any more; NULL: it is nobody's. */
+const char *outbox_name(const struct entry *en, const char *name, const struct zr_addr *target);
+/* Tries, time and name of a row, or its end; the latter because nobody has the address any more. */
+void outbox_store(struct entry *en, const struct store_notify *r, bool remove);
+void outbox_strike(struct entry *en, const struct store_notify *r);
 /* The zone's downstream of this name, or NULL. */
 const struct config_downstream *outbox_downstream(const struct entry *en, const char *name);
 /* NOTIFY(AXFR) leaves so long after the command of a downstream that has one for it. */
@@ -531,6 +538,9 @@ void targets_posted(struct entry *en, const struct store_order *o);
 bool targets_has(const struct entry *en, const struct zr_addr *target);
 void targets_drop(struct entry *en);
 void targets_json(struct buf *b, struct entry *en); /* one line of kind "target" for each */
+
+/* Would a message to this address reach ourselves (PL-04, D-3e)?  As of 30 s ago. */
+bool agent_own_address(const struct agent *a, const struct zr_addr *addr);
 
 /* ---- live.c: the control socket ---- */
 

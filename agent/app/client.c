@@ -18,7 +18,7 @@
 #define OUT_HIGH (256 * 1024)
 #define OUT_LEAST (48 * 1024)
 #define OUT_LOW (32 * 1024)
-#define OUT_ALL (32 * 1024 * 1024)
+#define OUT_ALL (8 * 1024 * 1024)
 /* A message must come in whole within this. */
 #define MESSAGE_US (10 * ZR_US_PER_S)
 /* How often a client to whom something is being sent is looked at. */

@@ -131,6 +131,9 @@ commit_start(struct entry *en, const struct zone_order *zo)
 	c->refresh_at = zc->refresh_at;
 	c->expire_at = zc->expire_at;
 	c->pending_after = (enum store_pending)zc->pending_after;
+	c->caller_after.authenticated = zc->authenticated_after;
+	entry_primary_name(
+	    en, zc->notifier_after, c->caller_after.notifier, sizeof(c->caller_after.notifier));
 	if (d != NULL)
 		fill_log(en, c, d);
 	if (zc->content && d != NULL)

@@ -239,6 +239,12 @@ on_transfer(struct agent *a, void *arg, struct job_done_mail **dp)
 	p = en->z.policy->primaries[en->fetch.fetch.primary];
 	addr = &p->address[en->fetch.fetch.address].addr;
 	peer = ((const struct config_primary *)p->app)->name;
+	if (a->stopping && d->outcome == JOB_FAILED) {
+		/* We broke it off: neither the primary nor the zone has failed, and the row says
+		 * what is owed. */
+		log_done(en, d, peer, addr);
+		return;
+	}
 	primary_learns(a, p, en->fetch.fetch.address, d);
 	if (d->outcome == JOB_FAILED) {
 		snprintf(text, sizeof(text), "transfer from %s %s: %s", peer, addr_text(addr, at),

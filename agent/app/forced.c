@@ -72,6 +72,7 @@ fill_row(const struct forced_zone *fz, struct store_forced *r)
 	r->version = f->version;
 	memcpy(r->digest, f->digest, sizeof(r->digest));
 	memcpy(r->before, f->before, sizeof(r->before));
+	r->keep = f->verdict == FORCED_DUPLICATE ? 0 : fz->same_since;
 	r->repeats = f->repeats;
 	r->alternations = f->alternations;
 	r->duration_us = f->duration_us;
@@ -206,7 +207,20 @@ log_forced(const struct entry *en, const struct store_commit *c)
 		    LS("zone", name_show(en->name, name)), LU("serial", c->serial),
 		    LU("alternations", fz->f.alternations),
 		    LS("reason", "the primaries disagree about the content; it is passed on to "
-				 "nobody, and only the first primary is believed for now"));
+				 "nobody, and only the first primary is believed for now; when "
+				 "they agree: zonerelayctl notify --axfr ZONE"));
+}
+
+static void
+be_command(struct entry *en, uint64_t event)
+{
+	struct forced_zone *fz = en->forced;
+
+	fz->f.event = event;
+	fz->f.verdict = FORCED_NEW;
+	fz->f.quiet = false;
+	fz->notifier = fz->source = agent_intern(en->agent, "");
+	fz->raised = false;
 }
 
 void
@@ -214,7 +228,9 @@ forced_committed(struct entry *en, const struct store_commit *c)
 {
 	struct forced_zone *fz = en->forced;
 	enum forced_verdict v = fz->next.verdict;
+	uint64_t command = fz->f.event > fz->next.event ? fz->f.event : 0;
 
+	forced_forget_peers(fz, c->forced.keep);
 	fz->f = fz->next;
 	fz->notifier = fz->next_notifier;
 	fz->source = fz->next_source;
@@ -226,6 +242,10 @@ forced_committed(struct entry *en, const struct store_commit *c)
 		fz->event_at = fz->f.since;
 	}
 	log_forced(en, c);
+	/* It was given meanwhile, and is for this content.  A number of its own: whoever came after
+	 * the command may have got the content of before. */
+	if (command != 0)
+		be_command(en, command + 1);
 	forced_owed(en, c->notify, c->notify_count, false);
 	forced_skip_rows(en, c->notify, c->notify_count);
 }
@@ -241,12 +261,11 @@ forced_command(struct entry *en)
 	struct forced *f = &fz->f;
 	bool same = f->event != 0 && memcmp(f->digest, en->digest, sizeof(f->digest)) == 0;
 
-	f->event++;
+	/* Above that of a commit that is in the store. */
+	if (en->committing && f->event < fz->next.event)
+		f->event = fz->next.event;
 	f->at = f->since = fz->event_at = en->agent->now.wall;
-	f->verdict = FORCED_NEW;
-	f->quiet = false;
-	fz->notifier = fz->source = agent_intern(en->agent, "");
-	fz->raised = false;
+	be_command(en, f->event + 1);
 	if (same)
 		return;
 	fz->same_since = f->event;

@@ -43,5 +43,7 @@ struct forced_peer *forced_peer_find(
     const struct forced_zone *fz, const char *downstream, const struct zr_addr *target);
 int forced_load_peers(struct agent *a, struct zr_err *e);
 void forced_clear_peers(struct forced_zone *fz);
+/* Addresses that no event was for since this one (A-06 compares with that at most). */
+void forced_forget_peers(struct forced_zone *fz, uint64_t event);
 /* Of the rows of a commit: those that got NOTIFY(SOA) because they do not know AXFR. */
 void forced_skip_rows(struct entry *en, const struct store_notify *rows, size_t n);

@@ -41,6 +41,21 @@ add(struct forced_zone *fz, const char *downstream, const struct zr_addr *target
 }
 
 void
+forced_forget_peers(struct forced_zone *fz, uint64_t event)
+{
+	struct forced_peer **p = &fz->peers, *gone;
+
+	while ((gone = *p) != NULL) {
+		if (gone->event >= event) {
+			p = &gone->next;
+			continue;
+		}
+		*p = gone->next;
+		free(gone);
+	}
+}
+
+void
 forced_clear_peers(struct forced_zone *fz)
 {
 	struct forced_peer *p;
@@ -52,19 +67,28 @@ forced_clear_peers(struct forced_zone *fz)
 }
 
 static void
-store(const struct forced_zone *fz, const struct forced_peer *p)
+store_row(const struct forced_zone *fz, const struct forced_peer *p, bool remove)
 {
 	struct store_order *o = store_order_new(STORE_FORCED_PEER, fz->zone_id);
 	struct store_forced_peer *r = &o->forced_peer;
 
 	r->zone_id = fz->zone_id;
+	r->remove = remove;
 	snprintf(r->name, sizeof(r->name), "%s", p->downstream);
 	r->target = p->target;
 	r->event = p->event;
-	snprintf(r->state, sizeof(r->state), "%s", forced_peer_names[p->state]);
+	/* After a crash it is sent again. */
+	snprintf(r->state, sizeof(r->state), "%s",
+	    forced_peer_names[p->state == FORCED_PEER_SENT ? FORCED_PEER_OWED : p->state]);
 	r->at = p->at;
 	snprintf(r->text, sizeof(r->text), "%s", p->text);
 	agent_store(fz->agent, o, false);
+}
+
+static void
+store(const struct forced_zone *fz, const struct forced_peer *p)
+{
+	store_row(fz, p, false);
 }
 
 /* ---- names for the log ---- */
@@ -205,8 +229,7 @@ step(struct forced_zone *fz, struct forced_peer *p, enum forced_peer_event ev, c
 		snprintf(p->text, sizeof(p->text), "%s", text);
 	if (p->state == before && !told && ev != FORCED_PEER_EV_EVENT)
 		return;
-	/* After a crash it is sent again. */
-	if (p->state != FORCED_PEER_SENT)
+	if (p->state != FORCED_PEER_SENT) /* it is OWED there */
 		store(fz, p);
 	if (p->state != before && p->state == FORCED_PEER_VERIFIED)
 		settle(fz);
@@ -253,14 +276,18 @@ forced_owed(struct entry *en, const struct store_notify *rows, size_t n, bool la
 
 	for (size_t i = 0; i < n; i++) {
 		const struct store_notify *r = &rows[i];
+		const char *name;
 
 		if (r->qtype != TYPE_AXFR || r->target.family == 0)
 			continue;
+		name = outbox_name(en, r->downstream, &r->target);
+		if (name == NULL) /* outbox_owe() strikes it off */
+			continue;
 		if (en->forced == NULL) /* of a command, and nothing else was written */
 			forced_command(en);
-		p = forced_peer_find(en->forced, r->downstream, &r->target);
+		p = forced_peer_find(en->forced, name, &r->target);
 		if (!late || p == NULL || p->event < en->forced->same_since)
-			begin(en->forced, r->downstream, &r->target);
+			begin(en->forced, name, &r->target);
 	}
 }
 
@@ -295,11 +322,15 @@ forced_skip_rows(struct entry *en, const struct store_notify *rows, size_t n)
 {
 	struct names names = {.len = 0};
 	struct forced_peer *p;
+	const char *name;
 
 	for (size_t i = 0; i < n; i++) {
 		if (rows[i].qtype == TYPE_AXFR || rows[i].target.family == 0)
 			continue;
-		p = skip(en->forced, rows[i].downstream, &rows[i].target);
+		name = outbox_name(en, rows[i].downstream, &rows[i].target);
+		if (name == NULL)
+			continue;
+		p = skip(en->forced, name, &rows[i].target);
 		if (is_stuck(en->forced, p))
 			name_peer(&names, p);
 	}
@@ -414,16 +445,44 @@ settle(struct forced_zone *fz)
 
 /* ---- the configuration, the store ---- */
 
+/* What is known of the address stays so, whatever it is called.  False: known by that name. */
+static bool
+rename_peer(struct forced_zone *fz, struct forced_peer *p, const char *name)
+{
+	struct forced_peer *other = forced_peer_find(fz, name, &p->target);
+
+	if (other == NULL) {
+		p->downstream = agent_intern(fz->agent, name);
+		store(fz, p);
+		return true;
+	}
+	if (other->event < p->event) {
+		other->event = p->event;
+		other->state = p->state;
+		other->at = p->at;
+		memcpy(other->text, p->text, sizeof(other->text));
+		store(fz, other);
+	}
+	return false;
+}
+
 void
 forced_reconfigure(struct entry *en)
 {
 	struct forced_zone *fz = en->forced;
 	struct forced_peer **p, *gone;
+	const char *name;
 
 	if (fz == NULL)
 		return;
 	for (p = &fz->peers; *p != NULL;) {
-		if (outbox_target(en, (*p)->downstream, &(*p)->target) != NULL) {
+		name = outbox_name(en, (*p)->downstream, &(*p)->target);
+		if (name != NULL && strcmp(name, (*p)->downstream) == 0) {
+			p = &(*p)->next;
+			continue;
+		}
+		store_row(fz, *p, true);
+		if (name != NULL && rename_peer(fz, *p, name)) {
 			p = &(*p)->next;
 			continue;
 		}

@@ -109,6 +109,18 @@ remove_row(struct agent *a, int64_t zone, const char *name, int64_t id)
 	agent_store(a, o, false);
 }
 
+/* Nobody is told in its place: the operator hears of it. */
+static void
+drop_row(struct entry *en, const char *downstream, int64_t id, bool forced, uint32_t serial)
+{
+	char name[NAME_TEXT_MAX];
+
+	log_event(LOG_LVL_WARN, "hook-dropped", LS("zone", name_show(en->name, name)),
+	    LS("downstream", downstream), LS("kind", forced ? "AXFR" : "SOA"), LU("serial", serial),
+	    LS("reason", "this downstream has no command for it any more"));
+	remove_row(en->agent, en->z.id, downstream, id);
+}
+
 /* ---- turns ---- */
 
 static void
@@ -335,7 +347,7 @@ hook_owe(struct entry *en, const struct store_hook *rows, size_t n)
 		if (hook_command(en, r->name, r->forced, &argv) != NULL)
 			owe(en, r);
 		else
-			remove_row(en->agent, en->z.id, r->name, r->id);
+			drop_row(en, r->name, r->id, r->forced, r->serial);
 	}
 	if (n > 0)
 		rearm(en->agent);
@@ -352,7 +364,7 @@ hook_reconfigure(struct entry *en)
 		next = j->next;
 		if (hook_command(en, j->line->name, j->row.forced, &argv) != NULL)
 			continue;
-		remove_row(en->agent, en->z.id, j->line->name, j->row.id);
+		drop_row(en, j->line->name, j->row.id, j->row.forced, j->row.serial);
 		step(j, HOOKRUN_EV_STRUCK, NULL);
 	}
 	if (en->agent->hooks != NULL)

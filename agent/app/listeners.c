@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Listening sockets, and the count of the connections that came through them. */
-#include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -204,43 +203,4 @@ listeners_close(struct agent *a)
 		a->listeners = l->next;
 		listener_free(l);
 	}
-}
-
-static bool
-on_interface(const struct zr_addr *addr)
-{
-	struct ifaddrs *all, *i;
-	struct zr_addr mine;
-	bool found = false;
-
-	if (getifaddrs(&all) != 0)
-		return false;
-	for (i = all; i != NULL && !found; i = i->ifa_next)
-		found = i->ifa_addr != NULL && addr_from_sockaddr(i->ifa_addr, &mine) &&
-			addr_ip_equal(&mine, addr);
-	freeifaddrs(all);
-	return found;
-}
-
-/* Would a message to this address reach ourselves (PL-04, D-3e)? */
-bool
-agent_own_address(const struct agent *a, const struct zr_addr *addr)
-{
-	const struct config_addrs *w = &a->cfg->server.listen;
-	const struct config_addrs *further = &a->cfg->server.self_address;
-
-	for (size_t i = 0; i < further->n; i++)
-		if (addr_equal(&further->v[i], addr))
-			return true;
-	for (size_t i = 0; i < w->n; i++) {
-		const struct zr_addr *mine = &w->v[i];
-
-		if (mine->family != addr->family || mine->port != addr->port)
-			continue;
-		if (addr_ip_equal(mine, addr))
-			return true;
-		if (addr_is_any(mine) && on_interface(addr))
-			return true;
-	}
-	return false;
 }

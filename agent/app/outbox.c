@@ -80,22 +80,29 @@ peer_event(struct owed *o, enum peer_event ev, enum zr_code code, const char *te
 	agent_store(o->agent, so, false);
 }
 
+static struct store_notify
+row_of(const struct owed *o)
+{
+	struct store_notify r = {
+	    .id = o->row,
+	    .zone_id = o->entry->z.id,
+	    .target = o->target,
+	    .qtype = o->o.kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA,
+	    .serial = o->o.serial,
+	    .tries = o->o.tries,
+	    .not_before = zone_wall(o->o.at_us, o->agent->now),
+	};
+
+	snprintf(r.downstream, sizeof(r.downstream), "%s", o->downstream);
+	return r;
+}
+
 static void
 store_row(struct owed *o, bool remove)
 {
-	struct store_order *so = store_order_new(STORE_OUTBOX_SET, o->entry->z.id);
-	struct store_notify *r = &so->notify.row;
+	struct store_notify r = row_of(o);
 
-	so->notify.remove = remove;
-	r->id = o->row;
-	r->zone_id = o->entry->z.id;
-	snprintf(r->downstream, sizeof(r->downstream), "%s", o->downstream);
-	r->target = o->target;
-	r->qtype = o->o.kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA;
-	r->serial = o->o.serial;
-	r->tries = o->o.tries;
-	r->not_before = zone_wall(o->o.at_us, o->agent->now);
-	agent_store(o->agent, so, false);
+	outbox_store(o->entry, &r, remove);
 }
 
 static void
@@ -486,27 +493,32 @@ owe(struct entry *en, const struct store_notify *r, const struct config_downstre
 		heap_set(&a->owed_timers, &o->timer, o->o.at_us);
 }
 
+/* Under another name when its own has gone, but not its address. */
+static void
+owe_row(struct entry *en, const struct store_notify *row, bool late)
+{
+	const char *name = outbox_name(en, row->downstream, &row->target);
+	struct store_notify r = *row;
+
+	if (name == NULL) {
+		outbox_strike(en, &r);
+		return;
+	}
+	if (strcmp(name, r.downstream) != 0) {
+		snprintf(r.downstream, sizeof(r.downstream), "%s", name);
+		outbox_store(en, &r, false);
+	}
+	owe(en, &r, outbox_target(en, name, &r.target), late);
+}
+
 void
 outbox_owe(struct entry *en, const struct store_notify *rows, size_t n, bool late)
 {
 	for (size_t i = 0; i < n; i++) {
-		const struct store_notify *r = &rows[i];
-		const struct config_downstream *d;
-		struct store_order *so;
-
-		if (r->target.family == 0) {
-			targets_expand(en, r);
-			continue;
-		}
-		d = outbox_target(en, r->downstream, &r->target);
-		if (d != NULL) {
-			owe(en, r, d, late);
-			continue;
-		}
-		so = store_order_new(STORE_OUTBOX_SET, en->z.id);
-		so->notify.row = *r;
-		so->notify.remove = true;
-		agent_store(en->agent, so, false);
+		if (rows[i].target.family == 0)
+			targets_expand(en, &rows[i]);
+		else
+			owe_row(en, &rows[i], late);
 	}
 	agent_rearm(en->agent);
 }
@@ -543,21 +555,48 @@ outbox_drop(struct entry *en)
 		owed_free(en->owed);
 }
 
-/* After a reload: what is owed to somebody who is no downstream any more is struck off. */
+/* False: it is owed to the same address under this name as well, and that one will do. */
+static bool
+rename_owed(struct owed *o, const char *name)
+{
+	struct owed *other = find(o->entry, name, &o->target);
+	struct notifyout_arg arg = {.kind = o->o.kind, .not_before = o->agent->now.mono};
+
+	if (other == NULL) {
+		o->downstream = agent_intern(o->agent, name);
+		store_row(o, false);
+		return true;
+	}
+	if (other->row < o->row) /* the store has one row for each address, the newer */
+		other->row = o->row;
+	arg.serial = other->o.serial;
+	if (o->o.kind == NOTIFYOUT_AXFR && other->o.kind != NOTIFYOUT_AXFR)
+		step(other, NOTIFYOUT_EV_NEWER, &arg, NULL);
+	return false;
+}
+
+/*
+ * After a reload: what is owed goes to the address, whatever it is called now; it is struck off
+ * when that is not notified any more.
+ */
 void
 outbox_reconfigure(struct entry *en)
 {
 	struct owed *o, *next;
+	struct store_notify r;
+	const char *name;
 
 	for (o = en->owed; o != NULL; o = next) {
-		const struct config_downstream *d = outbox_target(en, o->downstream, &o->target);
-
+		name = outbox_name(en, o->downstream, &o->target);
 		next = o->next;
-		if (d != NULL) {
-			set_policy(o, d);
-			continue;
+		if (name == NULL) {
+			r = row_of(o);
+			outbox_strike(en, &r);
+			owed_free(o);
+		} else if (strcmp(name, o->downstream) != 0 && !rename_owed(o, name)) {
+			owed_free(o);
+		} else {
+			set_policy(o, outbox_target(en, name, &o->target));
 		}
-		store_row(o, true);
-		owed_free(o);
 	}
 }

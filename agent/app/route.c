@@ -6,6 +6,16 @@
 #include "app/agent_p.h"
 #include "wire/name.h"
 
+void
+entry_primary_name(const struct entry *en, uint16_t i, char *out, size_t size)
+{
+	const struct zone_policy *p = en->z.policy;
+
+	snprintf(out, size, "%s",
+	    i < p->primary_count ? ((const struct config_primary *)p->primaries[i]->app)->name
+				 : "");
+}
+
 static void
 mark(struct entry *en, const struct zone_order *o)
 {
@@ -15,10 +25,7 @@ mark(struct entry *en, const struct zone_order *o)
 	so->mark.pending = (enum store_pending)o->mark.pending;
 	so->mark.since = en->agent->now.wall;
 	so->mark.authenticated = o->mark.authenticated;
-	if (o->mark.notifier < en->z.policy->primary_count)
-		snprintf(so->mark.notifier, sizeof(so->mark.notifier), "%s",
-		    ((const struct config_primary *)en->z.policy->primaries[o->mark.notifier]->app)
-			->name);
+	entry_primary_name(en, o->mark.notifier, so->mark.notifier, sizeof(so->mark.notifier));
 	so->cookie = (uint64_t)en->epoch << 16 | o->mark.seq;
 	agent_store(en->agent, so, true);
 }
@@ -36,6 +43,8 @@ save(struct entry *en, const struct zone_order *o)
 	t->expire_at = s->expire_at;
 	t->set_pending = true;
 	t->pending = (enum store_pending)s->pending;
+	t->caller.authenticated = s->authenticated;
+	entry_primary_name(en, s->notifier, t->caller.notifier, sizeof(t->caller.notifier));
 	t->failures = s->failures;
 	t->code = s->code;
 	t->at = a->now.wall;

@@ -9,6 +9,7 @@
 #include "app/agent_p.h"
 #include "app/forced_p.h"
 #include "base/mem.h"
+#include "wire/name.h"
 
 /* How targets are sent to that are no downstream of the configuration. */
 static const struct config_downstream nobody = {
@@ -59,6 +60,72 @@ outbox_target(const struct entry *en, const char *name, const struct zr_addr *ta
 	if (strcmp(name, "also") == 0 && has(&entry_config(en)->also_notify, target))
 		return &nobody;
 	return strcmp(name, "ns") == 0 && is_computed(en, target) ? &nobody : NULL;
+}
+
+/* Of several the one that names it most closely, as core/targets.h has it. */
+static const char *
+by_transfer_list(const struct config_policy *p, const struct zr_addr *target)
+{
+	const char *found = NULL;
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < p->downstream_count; i++) {
+		const struct config_downstream *d = p->downstreams[i];
+
+		for (size_t k = 0; d->notify && k < d->transfer_from.n; k++) {
+			const struct zr_prefix *x = &d->transfer_from.v[k];
+
+			if (prefix_match(x, target) && (found == NULL || x->bits > bits)) {
+				found = d->name;
+				bits = x->bits;
+			}
+		}
+	}
+	return found;
+}
+
+/* Names and places of a configuration change while something is owed to an address. */
+const char *
+outbox_name(const struct entry *en, const char *name, const struct zr_addr *target)
+{
+	const struct config_policy *p = entry_config(en);
+	const char *other;
+
+	if (outbox_target(en, name, target) != NULL)
+		return name;
+	for (size_t i = 0; i < p->downstream_count; i++)
+		if (p->downstreams[i]->notify && has(&p->downstreams[i]->address, target))
+			return p->downstreams[i]->name;
+	if (outbox_target(en, "also", target) != NULL)
+		return "also";
+	if (!is_computed(en, target))
+		return NULL;
+	other = by_transfer_list(p, target);
+	return other != NULL ? other : "ns";
+}
+
+/* ---- in the store ---- */
+
+void
+outbox_store(struct entry *en, const struct store_notify *r, bool remove)
+{
+	struct store_order *so = store_order_new(STORE_OUTBOX_SET, en->z.id);
+
+	so->notify.row = *r;
+	so->notify.remove = remove;
+	agent_store(en->agent, so, false);
+}
+
+void
+outbox_strike(struct entry *en, const struct store_notify *r)
+{
+	char name[NAME_TEXT_MAX], at[ADDR_TEXT_MAX];
+
+	log_event(LOG_LVL_WARN, "notify-dropped", LS("zone", name_show(en->name, name)),
+	    LS("downstream", r->downstream), LS("address", addr_text(&r->target, at)),
+	    LS("qtype", r->qtype == TYPE_AXFR ? "AXFR" : "SOA"), LU("serial", r->serial),
+	    LS("reason", "this address is not notified of the zone any more"));
+	outbox_store(en, r, true);
 }
 
 /* ---- whom ---- */

@@ -359,8 +359,10 @@ log_stream(struct agent *a, const struct stream *s, const struct stream_done_mai
 static void
 fetched(const struct stream *s, uint64_t event)
 {
-	outbox_fetched(s->entry, s->downstream, &s->peer, s->serial, s->version, event, false);
+	/* First what it proves: after a crash between the two it is sent once more, not forgotten.
+	 */
 	forced_fetched(s->entry, s->downstream, &s->peer, event);
+	outbox_fetched(s->entry, s->downstream, &s->peer, s->serial, s->version, event, false);
 }
 
 /*

@@ -156,6 +156,7 @@ targets_expand(struct entry *en, const struct store_notify *row)
 		zt->run = zr_xcalloc(1, sizeof(*zt->run));
 	run_clear(zt->run);
 	zt->run->row = *row;
+	zt->run->since = en->agent->now.mono;
 	zt->stale = zt->outstanding;
 	enqueue(zt);
 }
@@ -284,7 +285,7 @@ given_up(const struct zone_targets *zt)
 	const struct entry *en = zt->entry;
 	int64_t expire = (int64_t)en->z.times.expire * ZR_US_PER_S;
 
-	return expire > 0 && en->agent->now.wall.us - zt->run->row.not_before.us > expire;
+	return expire > 0 && en->agent->now.mono.us - zt->run->since.us > expire;
 }
 
 static void

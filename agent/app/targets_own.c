@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Addresses at which a NOTIFY would come back to ourselves (PL-04).  As agent_own_address(), but
- * the kernel is not asked for each of them: 100,000 zones have as many targets to be judged at
- * once.
+ * Addresses at which a NOTIFY would come back to ourselves (PL-04).  The kernel is not asked for
+ * each of them: 100,000 zones have as many targets to be judged at once.
  */
 #include <ifaddrs.h>
 #include <stdlib.h>
@@ -63,4 +62,11 @@ targets_is_own(void *targets, const struct zr_addr *addr)
 			return true;
 	}
 	return false;
+}
+
+bool
+agent_own_address(const struct agent *a, const struct zr_addr *addr)
+{
+	targets_see_interfaces(a->targets);
+	return targets_is_own(a->targets, addr);
 }

@@ -88,6 +88,7 @@ struct targets {
 /* A row without target, until all that it stands for has been settled. */
 struct targets_run {
 	struct store_notify row;
+	struct zr_mono since;	/* clocks jump: its time on the disk proves nothing */
 	struct zr_addr *posted; /* have rows of their own */
 	size_t posted_count;
 	struct host_wait *waits;

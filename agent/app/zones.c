@@ -282,8 +282,8 @@ renew_policy(struct agent *a, struct entry *en, const struct config_zone *cz)
 	/* A key may have been what was wrong: then nobody wants to wait for RETRY. */
 	if (en->started && en->z.failures > 0 && keys_differ(before, cz->policy))
 		route_event(en, ZONE_EV_REFRESH, NULL, NULL);
+	forced_reconfigure(en); /* first: what is owed is looked up there by its new name */
 	outbox_reconfigure(en);
-	forced_reconfigure(en);
 	hook_reconfigure(en);
 	return changed || arg.policy.primaries_changed;
 }

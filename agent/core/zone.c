@@ -76,6 +76,13 @@ zone_disk_lowered(struct zone *z, enum zone_pending to)
 		z->flags &= ~ZF_DISK_AUTH;
 }
 
+void
+zone_disk_proved(struct zone *z, bool proved)
+{
+	if (!proved)
+		z->flags &= ~ZF_DISK_AUTH;
+}
+
 /* ---- triggers ---- */
 
 /*
@@ -526,8 +533,10 @@ save(struct step *s)
 		v->checked_at = s->now.wall;
 	if (z->data != ZONE_EMPTY)
 		v->expire_at = zone_wall(z->expire_us, s->now);
+	v->notifier = zone_caller(z, &v->authenticated);
 	/* Never taken for more than a MARK has made of it. */
 	zone_disk_lowered(z, v->pending);
+	zone_disk_proved(z, v->authenticated);
 }
 
 static void

@@ -224,6 +224,9 @@ struct zone_commit {
 	uint32_t old_serial, serial;
 	enum zone_announce announce;
 	enum zone_pending pending_after; /* what is still owed then */
+	/* With FORCE, as in MARK: of that one, not of the one that is served now. */
+	uint16_t notifier_after;
+	bool authenticated_after;
 	struct zr_wall checked_at, refresh_at, expire_at;
 };
 
@@ -231,6 +234,8 @@ struct zone_save {
 	struct zr_wall checked_at;	      /* unset: no successful check */
 	struct zr_wall refresh_at, expire_at; /* unset: leave */
 	enum zone_pending pending;	      /* always set the row to this */
+	uint16_t notifier;		      /* with FORCE: as in MARK */
+	bool authenticated;
 	uint32_t failures;
 	enum zr_code code; /* ZR_OK, or of the last failure of the round */
 };

@@ -82,6 +82,8 @@ pending_level(unsigned bits)
 struct zone_order *zone_order(struct step *s, enum zone_order_kind kind);
 /* The row will not hold more than this: less was owed when it was written. */
 void zone_disk_lowered(struct zone *z, enum zone_pending to);
+/* Likewise: on whose word the force is that the row will hold. */
+void zone_disk_proved(struct zone *z, bool proved);
 
 /* ---- zone_round.c ---- */
 
@@ -96,6 +98,8 @@ void zone_cancel(struct step *s);
 
 /* A query is about to be written: what came before is answered by it. */
 void zone_cover(struct zone *z);
+/* Of the force that is owed: who called, and whether that was proved, as if it were put back. */
+uint16_t zone_caller(const struct zone *z, bool *proved);
 /* Somebody said that there is such a serial. */
 void zone_want(struct zone *z, uint32_t serial);
 void zone_enqueue(struct step *s);

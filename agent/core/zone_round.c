@@ -72,12 +72,31 @@ zone_cover(struct zone *z)
 }
 
 /* Who proved it stays who is asked first. */
-static void
-uncover_force(struct zone *z)
+static bool
+round_caller_first(const struct zone *z)
 {
 	bool better = zone_is(z, ZF_ROUND_AUTH) && !zone_is(z, ZF_AUTH);
 
-	if (z->round_by != ZONE_NO_INDEX && (better || z->force_by == ZONE_NO_INDEX)) {
+	return z->round_by != ZONE_NO_INDEX && (better || z->force_by == ZONE_NO_INDEX);
+}
+
+uint16_t
+zone_caller(const struct zone *z, bool *proved)
+{
+	bool pending = (z->pending & ZONE_BIT_FORCE) != 0;
+	bool serving = (z->serving & ZONE_BIT_FORCE) != 0;
+
+	*proved = (pending && zone_is(z, ZF_AUTH | ZF_COMMAND)) ||
+		  (serving && zone_is(z, ZF_ROUND_AUTH | ZF_ROUND_COMMAND));
+	if (serving && round_caller_first(z))
+		return z->round_by;
+	return pending ? z->force_by : ZONE_NO_INDEX;
+}
+
+static void
+uncover_force(struct zone *z)
+{
+	if (round_caller_first(z)) {
 		z->force_by = z->round_by;
 		z->force_by_address = ZONE_NO_INDEX;
 	}

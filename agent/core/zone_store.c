@@ -127,10 +127,14 @@ install(struct step *s, const struct zone_ready *r)
 	c->serial = r->serial;
 	c->announce = announce(z, r);
 	c->pending_after = pending_level(z->pending);
+	c->notifier_after = z->force_by;
+	c->authenticated_after =
+	    c->pending_after == ZONE_PENDING_FORCE && zone_is(z, ZF_AUTH | ZF_COMMAND);
 	c->checked_at = s->now.wall;
 	c->refresh_at = zone_wall(z->next_refresh_us, s->now);
 	c->expire_at = zone_wall(z->next_expire_us, s->now);
 	zone_disk_lowered(z, c->pending_after);
+	zone_disk_proved(z, c->authenticated_after);
 	z->state = ZONE_STORING;
 }
 

@@ -299,7 +299,7 @@ commit_run(struct store *s, struct store_order *o, struct zr_err *e)
 		return -1;
 	if ((c->content ? new_content(s, o, &z, e) : same_content(s, o, &z, e)) < 0)
 		return -1;
-	if (zones_mark_set(s, o->zone_id, c->pending_after, c->checked_at, e) < 0)
+	if (zones_mark_set(s, o->zone_id, c->pending_after, &c->caller_after, c->checked_at, e) < 0)
 		return -1;
 	if (c->has_forced && forced_row_put(s, o->zone_id, &c->forced, e) < 0)
 		return -1;

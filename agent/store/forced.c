@@ -30,6 +30,7 @@ forced_row_put(struct store *s, int64_t zone, const struct store_forced *f, stru
 	q_open(&q, s->db, SQL_FORCED_PEER_FORGET);
 	q_int(&q, ":zone", zone);
 	q_int(&q, ":event", (int64_t)f->event);
+	q_int(&q, ":keep", (int64_t)f->keep);
 	return q_run(&q, e);
 }
 
@@ -41,10 +42,12 @@ forced_row_peer(struct store *s, struct store_order *o, struct zr_err *e)
 	char target[ADDR_TEXT_MAX];
 	struct q q;
 
-	q_open(&q, s->db, SQL_FORCED_PEER_PUT);
+	q_open(&q, s->db, p->remove ? SQL_FORCED_PEER_REMOVE : SQL_FORCED_PEER_PUT);
 	q_int(&q, ":zone", o->zone_id);
 	q_text(&q, ":name", p->name);
 	q_text(&q, ":target", row_addr_text(&p->target, target));
+	if (p->remove)
+		return q_run(&q, e);
 	q_int(&q, ":event", (int64_t)p->event);
 	q_text(&q, ":state", p->state);
 	q_time(&q, ":at", p->at);

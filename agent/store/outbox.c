@@ -74,6 +74,7 @@ outbox_set(struct store *s, struct store_order *o, struct zr_err *e)
 	q_int(&q, ":id", o->notify.row.id);
 	q_int(&q, ":zone", o->zone_id);
 	if (!o->notify.remove) {
+		q_text(&q, ":downstream", o->notify.row.downstream);
 		q_int(&q, ":tries", o->notify.row.tries);
 		q_time(&q, ":not_before", o->notify.row.not_before);
 	}

@@ -2,6 +2,9 @@
 /* What primaries and downstreams were seen to hold or do; the transfer log. */
 #include "store/store_p.h"
 
+/* Targets of a zone of which it is known what they did last.  More are only shown with less. */
+#define DOWNSTREAMS_KEPT 1024
+
 static enum sql_id
 event_sql(enum peer_event event)
 {
@@ -74,6 +77,17 @@ insert_log(struct store *s, int64_t zone, const struct store_log *l, struct zr_e
 	return q_run(&q, e);
 }
 
+static int
+trim_downstreams(struct store *s, int64_t zone, struct zr_err *e)
+{
+	struct q q;
+
+	q_open(&q, s->db, SQL_DOWNSTREAM_TRIM);
+	q_int(&q, ":zone", zone);
+	q_int(&q, ":keep", DOWNSTREAMS_KEPT);
+	return q_run(&q, e);
+}
+
 int
 peers_insert_log(struct store *s, int64_t zone, const struct store_log *l, struct zr_err *e)
 {
@@ -87,7 +101,9 @@ peers_insert_log(struct store *s, int64_t zone, const struct store_log *l, struc
 	q_int(&q, ":zone", zone);
 	q_int(&q, ":out", l->out);
 	q_int(&q, ":keep", TRANSFERS_KEPT);
-	return q_run(&q, e);
+	if (q_run(&q, e) < 0)
+		return -1;
+	return l->out ? 0 : trim_downstreams(s, zone, e);
 }
 
 int

@@ -97,6 +97,7 @@ struct store_forced {
 	int64_t duration_us;
 	char verdict[16];
 	char notifier[64], source[64]; /* names of primaries; notifier "": the operator */
+	uint64_t keep; /* order only: what is known of addresses since lower events goes; 0: none */
 };
 
 /* What became of it at one address of a downstream. */
@@ -108,6 +109,7 @@ struct store_forced_peer {
 	char state[16];
 	struct zr_wall at;
 	char text[ZR_ERR_TEXT];
+	bool remove; /* nothing is to be known of it any more: zone, name and target say which */
 };
 
 /* An address that does not know NOTIFY(AXFR). */
@@ -196,8 +198,9 @@ enum store_op {
 	 * newer absorbs older under a new id, AXFR absorbs SOA.
 	 */
 	STORE_OUTBOX_ADD,
-	STORE_OUTBOX_SET, /* notify: tries and next time of one row, or its end; no row: nothing */
-	STORE_PEER_SEEN,  /* peer: what a primary or downstream was seen to hold or do */
+	/* notify: tries, next time and name of one row, or its end; no row: nothing */
+	STORE_OUTBOX_SET,
+	STORE_PEER_SEEN,    /* peer: what a primary or downstream was seen to hold or do */
 	STORE_LOG_TRANSFER, /* log: a transfer out, or one that failed */
 	STORE_FORCED_PEER,  /* forced_peer: what became of the last forced transfer at an address */
 	STORE_NO_AXFR,	    /* no_axfr: remembers an address; until unset: forgets it */
@@ -229,6 +232,12 @@ struct store_log {
 	char text[ZR_ERR_TEXT];
 };
 
+/* Of a forced transfer that is owed; otherwise not looked at. */
+struct store_caller {
+	char notifier[64]; /* name of the primary; "": by command */
+	bool authenticated;
+};
+
 struct store_commit {
 	/* The new one: that of the zone + 1, ZR_INTERNAL otherwise.  Without content the zone keeps
 	 * its version, and this is set to it on return. */
@@ -251,7 +260,8 @@ struct store_commit {
 	uint32_t old_serial;
 	struct zr_wall loaded_at, checked_at, refresh_at, expire_at;
 	enum store_pending pending_after; /* what is still owed after this commit */
-	struct store_notify *notify;	  /* outbox rows; as STORE_OUTBOX_ADD; owned (free) */
+	struct store_caller caller_after;
+	struct store_notify *notify; /* outbox rows; as STORE_OUTBOX_ADD; owned (free) */
 	size_t notify_count;
 	bool has_forced;
 	struct store_forced forced; /* with has_forced: what the zone's row becomes */
@@ -268,6 +278,7 @@ struct store_timers {
 	struct zr_wall checked_at, refresh_at, expire_at; /* unset: leave as it is */
 	bool set_pending;
 	enum store_pending pending;
+	struct store_caller caller;
 	uint32_t failures;
 	enum zr_code code; /* last error; ZR_OK clears it */
 	char text[ZR_ERR_TEXT];

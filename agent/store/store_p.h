@@ -118,9 +118,9 @@ struct zone_base {
 
 /* ZR_NOTFOUND when there is no such zone or it is removed. */
 int zones_base(struct store *s, int64_t zone, struct zone_base *out, struct zr_err *e);
-/* Notifier and authenticated of the row stay while `pending` does. */
-int zones_mark_set(struct store *s, int64_t zone, enum store_pending pending, struct zr_wall since,
-    struct zr_err *e);
+/* `since` stays when there is a row. */
+int zones_mark_set(struct store *s, int64_t zone, enum store_pending pending,
+    const struct store_caller *caller, struct zr_wall since, struct zr_err *e);
 
 /* What a version under construction amounts to, against the version before. */
 struct tally {

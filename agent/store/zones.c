@@ -125,9 +125,10 @@ zones_mark(struct store *s, struct store_order *o, struct zr_err *e)
 }
 
 int
-zones_mark_set(struct store *s, int64_t zone, enum store_pending pending, struct zr_wall since,
-    struct zr_err *e)
+zones_mark_set(struct store *s, int64_t zone, enum store_pending pending,
+    const struct store_caller *caller, struct zr_wall since, struct zr_err *e)
 {
+	bool force = pending == PENDING_FORCE;
 	struct q q;
 
 	if (pending == PENDING_NONE)
@@ -136,6 +137,8 @@ zones_mark_set(struct store *s, int64_t zone, enum store_pending pending, struct
 	q_int(&q, ":zone", zone);
 	q_int(&q, ":pending", pending);
 	q_time(&q, ":since", since);
+	q_text(&q, ":notifier", force ? caller->notifier : "");
+	q_int(&q, ":authenticated", force && caller->authenticated);
 	return q_run(&q, e);
 }
 
@@ -162,7 +165,7 @@ zones_timers(struct store *s, struct store_order *o, struct zr_err *e)
 	if (sqlite3_changes(s->db->sql) == 0)
 		return zr_fail(e, ZR_NOTFOUND, "the store has no zone %lld", (long long)o->zone_id);
 	if (t->set_pending)
-		return zones_mark_set(s, o->zone_id, t->pending, t->at, e);
+		return zones_mark_set(s, o->zone_id, t->pending, &t->caller, t->at, e);
 	return 0;
 }
 

@@ -16,9 +16,13 @@ FROM forced JOIN zone ON zone.id = forced.zone WHERE zone.removed_at = 0;
 INSERT OR REPLACE INTO forced_peer (zone, name, target, event, state, at, text)
 SELECT id, :name, :target, :event, :state, :at, :text FROM zone WHERE id = :zone;
 
--- Of an earlier life of the zone, when events were counted from 1 again.
+-- name: forced_peer_remove
+DELETE FROM forced_peer WHERE zone = :zone AND name = :name AND target = :target;
+
+-- Of an earlier life of the zone, when events were counted from 1 again; and of addresses that no event
+-- was for in a long time.
 -- name: forced_peer_forget
-DELETE FROM forced_peer WHERE zone = :zone AND event > :event;
+DELETE FROM forced_peer WHERE zone = :zone AND (event > :event OR event < :keep);
 
 -- name: forced_peer_each
 SELECT zone, forced_peer.name, target, event, state, at, text

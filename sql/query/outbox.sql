@@ -14,7 +14,8 @@ VALUES (:id, :zone, :downstream, :target,
 RETURNING qtype;
 
 -- name: outbox_set
-UPDATE outbox SET tries = :tries, not_before = :not_before WHERE id = :id AND zone = :zone;
+UPDATE outbox SET downstream = :downstream, tries = :tries, not_before = :not_before
+WHERE id = :id AND zone = :zone;
 
 -- name: outbox_remove
 DELETE FROM outbox WHERE id = :id AND zone = :zone;

@@ -38,6 +38,12 @@ SELECT id, :name, '', :serial, :version, :at FROM zone WHERE id = :zone
 ON CONFLICT (zone, name, target) DO UPDATE SET fetched_serial = excluded.fetched_serial,
 	fetched_version = excluded.fetched_version, fetched_at = excluded.fetched_at;
 
+-- A primary may name new targets with every version: those heard of last stay.
+-- name: downstream_trim
+DELETE FROM downstream_state WHERE zone = :zone AND (name, target) IN (
+	SELECT name, target FROM downstream_state WHERE zone = :zone AND target <> ''
+	ORDER BY max(notified_at, acked_at, error_at) DESC LIMIT -1 OFFSET :keep);
+
 -- name: transfer_add
 INSERT INTO transfer (zone, out, n, at, duration, kind, peer, address, from_serial, to_serial,
 	octets, records, messages, error, text)

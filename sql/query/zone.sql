@@ -60,9 +60,10 @@ WHERE excluded.pending > pending
 	OR (excluded.pending = pending AND excluded.authenticated > authenticated);
 
 -- name: mark_set
-INSERT INTO mark (zone, pending, since) VALUES (:zone, :pending, :since)
-ON CONFLICT (zone) DO UPDATE SET pending = excluded.pending, notifier = '', authenticated = 0
-WHERE excluded.pending <> pending;
+INSERT INTO mark (zone, pending, since, notifier, authenticated)
+VALUES (:zone, :pending, :since, :notifier, :authenticated)
+ON CONFLICT (zone) DO UPDATE SET pending = excluded.pending, notifier = excluded.notifier,
+	authenticated = excluded.authenticated;
 
 -- name: mark_clear
 DELETE FROM mark WHERE zone = :zone;

@@ -429,6 +429,7 @@ def test_sigterm_during_transfers(lab):
         assert not c.open[next(iter(c.open))].transfer.ok, "half a zone must not look like a whole one (X-47)"
     failed = s.relay.events("transfer-failed", reason="cancelled")
     assert failed and int(failed[0]["octets"]) > 100000
+    assert look(s.relay.db, "SELECT max(failures), max(error), (SELECT pending FROM mark) FROM zone") == [(0, "", 1)]
     check_db(s.relay.db, running=True)
     s.relay.start()
     s.relay.wait_serial(ZONE, 2)

@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from fakedownstream import query
+from fakedownstream import FakeDownstream, query
 from fakeprimary import FakePrimary, with_serial
 from fakewire import SOA, notify_query, read_frame, write_frame
 from forcing import ForcedScene, smuggle
@@ -394,10 +394,12 @@ def test_policy_that_takes_it(lab, policy):
 class Two:
     """A zone with two primaries."""
 
-    def __init__(self, lab, **how):
+    def __init__(self, lab, text=None, back=None, **how):
         self.second = lab.add(FakePrimary("127.0.0.13", free_port()).start())
-        self.second.add_zone(ZONE, zone_text())
-        self.s = ForcedScene(lab, more_primaries={"second": {"address": self.second.address}}, **how)
+        self.second.add_zone(ZONE, text or zone_text())
+        self.s = ForcedScene(lab, {ZONE: text or zone_text()},
+                             more_primaries={"second": {"address": self.second.address}},
+                             more_downstreams={"back": back} if back else None, **how)
         self.second.forget()
 
 
@@ -412,11 +414,36 @@ def test_the_notifier_first(lab):
     assert s.last()["notifier"] == "second" and s.last()["source"] == "second"
     for how in ({"rcode": "REFUSED"}, {"close": True}, {"close_after": 1, "records_per_message": 2}):
         n = len(s.events())
+        s.rewrite([f"n{n} A 192.0.2.9"])
         t.second.once("AXFR", **how)
         assert t.second.notify(ZONE, s.at, qtype="AXFR").rcode == "NOERROR"
         s.wait_events(n + 1)
         assert s.last()["notifier"] == "second" and s.last()["source"] == "up", how
         assert s.serves()
+
+
+def test_nothing_new_elsewhere(lab):
+    """A-31: the notifier cannot be asked, and one that we feed as well has what we have: that is no news yet."""
+    back = lab.add(FakeDownstream(PRIMARY, free_port()).start())
+    t = Two(lab, zone_text(retry=2), back={"address": back.address}, template={"retry": "1s..2w"})
+    s = t.s
+    t.second.update(ZONE, ["new A 192.0.2.9"], serial=1)
+    t.second.once("AXFR", rcode="SERVFAIL")
+    assert t.second.notify(ZONE, s.at, qtype="AXFR").rcode == "NOERROR"
+    s.primary.wait_count("AXFR", 1)
+    assert s.pending() == [(2,)] and not s.events() and not s.down.notifies
+    s.wait_events(1)
+    assert s.last()["source"] == "second"
+    assert s.axfr().keys() == sorted(r.key() for r in t.second.zone(ZONE).content)
+    # When it stays away, the other one is believed in the end.
+    t.second.stop()
+    s.forget()
+    s.primary.update(ZONE, ["new A 192.0.2.9"], serial=1)
+    a = tell(s.at, qtype="AXFR", source="127.0.0.13")
+    assert a.rcode == "NOERROR"
+    s.primary.wait_count("AXFR", 2, timeout=20)
+    s.wait_events(2)
+    s.down.wait_notifies(1, ZONE, "AXFR")
 
 
 def test_not_from_one_that_lags(lab):

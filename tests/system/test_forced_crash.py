@@ -10,6 +10,7 @@ import pytest
 
 import fakedownstream
 from fakedownstream import Fetcher
+from fakeprimary import FakePrimary
 from forcing import ForcedScene, forced_status, rows_of
 from lab import SLOW, free_port, wait_for
 from scene import ZONE, check_db, copy_db, large_zone, look, zone_text
@@ -54,7 +55,6 @@ def test_between_answer_and_transfer(lab):
 
 def test_notifier_survives(lab):
     """A-03: after the restart it is still the notifier that is asked first."""
-    from fakeprimary import FakePrimary
     second = lab.add(FakePrimary("127.0.0.13", free_port()).start())
     second.add_zone(ZONE, zone_text())
     s = ForcedScene(lab, more_primaries={"second": {"address": second.address}})
@@ -116,6 +116,25 @@ def test_onward_is_owed(lab):
     s.wait_peer("verified")
     assert s.primary.count("AXFR") == 0, "the event was committed"
     assert s.last()["event"] == event["event"] and s.last()["digest"] == event["digest"]
+
+
+def test_event_is_remembered(lab):
+    """A-06: what went round already is known after the restart; who has it is not told again."""
+    s = ForcedScene(lab, down=Fetcher)
+    s.down.at = s.at
+    s.rewrite(["new A 192.0.2.9"])
+    s.force()
+    s.wait_peer("verified")
+    s.settle()
+    for n in range(2, 4):
+        s.relay.kill()
+        s.forget()
+        s.relay.start()
+        s.force()
+        assert s.wait_events(n)["verdict"] == "duplicate"
+        time.sleep(0.5)
+        assert not s.down.notifies and s.peers() == {"down": "verified"}
+    assert s.last()["event"] == 1
 
 
 def test_power_cut(lab):

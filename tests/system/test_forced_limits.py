@@ -9,7 +9,7 @@ import time
 import pytest
 
 from fakewire import notify_query
-from forcing import ForcedScene, forced_status
+from forcing import ForcedScene, forced_status, rows_of
 from lab import SLOW
 from scene import PRIMARY, ZONE, zone_text
 from test_notify import blast
@@ -165,3 +165,18 @@ def test_strangers_take_nothing(lab):
     blast(s.at, 100, lambda i: struct.pack("!H", i) + wire, "127.0.0.77", window=8)
     s.force()
     s.wait_events(1)
+
+
+def test_command_while_a_forced_transfer_is_stored(lab):
+    """A-06: each event has a number of its own, and only who came after both has what they brought."""
+    s = ForcedScene(lab, env={"ZONERELAY_TEST_SLOW_COMMIT_MS": "1500"})
+    s.rewrite(["new A 192.0.2.9"])
+    s.force()
+    s.relay.wait_event("transfer-done", 2)
+    s.relay.ctl("notify", "--axfr", ZONE)
+    event = s.wait_events(1)
+    s.wait_peer("acked")
+    found = rows_of(s.relay.db, "SELECT event FROM forced_peer")
+    assert [r["event"] > int(event["event"]) for r in found] == [True], (found, event)
+    assert s.down.axfr(ZONE, s.at).ok
+    s.wait_peer("verified")

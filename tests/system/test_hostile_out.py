@@ -214,7 +214,7 @@ def test_two_hundred_that_do_not_read(lab, what):
         assert len([e for e in failed if word in e["reason"]]) >= 195, failed[0]
         assert s.relay.json("status")["daemon"]["transfers_out"] == 0
     if SLOW == 1:
-        assert s.relay.rss_peak() - base < 80 * MIB, (s.relay.rss_peak() - base) >> 20
+        assert s.relay.rss_peak() - base < 52 * MIB, (s.relay.rss_peak() - base) >> 20
     wait_for(lambda: look(s.relay.db, "SELECT count(*) FROM segment WHERE died IS NOT NULL")[0][0] == 0, 20,
              "old versions to be swept")
     assert s.axfr().keys() == s.content()

@@ -147,14 +147,14 @@ def test_unsupported_is_remembered(lab):
 
 
 def test_what_verifies(lab):
-    """A-12: the whole zone, asked for after the commit and sent to its end; no SOA, no "up to date"."""
+    """A-12: an AXFR that began after the commit and came to its end; no IXFR, no SOA, nobody else's."""
     s = ForcedScene(lab)
     s.rewrite(["new A 192.0.2.9"])
     s.force()
     s.down.wait_notifies(1, ZONE, "AXFR")
     s.wait_peer("acked")
     assert s.down.soa(ZONE, s.at) is not None
-    assert s.down.ixfr(ZONE, s.at, 1).kind == "single"
+    assert s.down.ixfr(ZONE, s.at, 1).kind == "single" and s.down.ixfr(ZONE, s.at, 0).kind == "full"
     assert s.axfr().ok, "somebody else's"
     time.sleep(0.5)
     assert s.peers() == {"down": "acked"}
@@ -163,6 +163,17 @@ def test_what_verifies(lab):
     s.relay.kill()
     s.relay.start()
     assert s.peers() == {"down": "verified"}
+    # A difference builds upon what may be wrong there.
+    s.primary.update(ZONE, ["newer A 192.0.2.10"])
+    s.force()
+    s.wait_peer("acked")
+    s.primary.update(ZONE, ["newest A 192.0.2.11"])
+    s.force()
+    s.relay.wait_serial(ZONE, 3)
+    s.wait_peer("acked")
+    assert s.down.ixfr(ZONE, s.at, 2).kind == "diff"
+    time.sleep(0.5)
+    assert s.peers() == {"down": "acked"}
 
 
 def test_answered_before_it_was_sent(lab):
@@ -264,12 +275,12 @@ def test_duplicates(lab):
 
 
 def test_repeat_after_the_window(lab):
-    """A-06: outside the window it goes to all again, and the window doubles each time."""
+    """A-06: outside the window it goes to all again, and the window doubles; a trigger counts in whole seconds."""
     m = Many(lab, ["good"], template={"forced-window": "1s", "forced-splay": 0})
     s = m.s
     m.force()
     s.wait_peer("verified", "good")
-    for pause, verdict, repeats in ((0, "duplicate", 0), (1.3, "repeat", 1), (1.3, "duplicate", 1), (2.4, "repeat", 2)):
+    for pause, verdict, repeats in ((0, "duplicate", 0), (2.2, "repeat", 1), (0.5, "duplicate", 1), (3.3, "repeat", 2)):
         time.sleep(pause)
         m.forget()
         m.force()

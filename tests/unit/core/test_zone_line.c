@@ -167,6 +167,23 @@ refresh_does_not_wait_for_the_line(void **state)
 	assert_true(r.armed_us - r.now.mono.us >= 500 * S);
 }
 
+/* Due at the same time: the force has its 2 s, and answers for both. */
+static void
+overdue_refresh_waits_for_the_grace(void **state)
+{
+	(void)state;
+	rig_start_loaded(&r, 10, ZONE_PENDING_NONE);
+	rig_pass(&r, rig_times.refresh * S);
+	rig_notify_axfr(&r, 0, false);
+	assert_int_equal(r.what, SCHED_FORCED);
+	assert_true(r.z.refresh_us <= r.now.mono.us);
+	assert_int_equal(r.armed_us, r.now.mono.us + ZONE_GRACE_US);
+	rig_run(&r, 10);
+	assert_int_equal(r.probes, 0);
+	assert_int_equal(r.fetches, 1);
+	assert_true(r.z.refresh_us > r.now.mono.us);
+}
+
 /* For a month nobody may make a forced transfer; the primaries answer. */
 static void
 never_expires_in_line(void **state)
@@ -359,6 +376,65 @@ reload_keeps_who_called(void **state)
 	}
 }
 
+/* ---- the proof of one event is not that of the next (A-08) ---- */
+
+/* Two events, the first is proved; the second comes while the first is served; then a crash. */
+static void
+proof_ends_with_its_event(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		bool second = i == 1 || i == 3; /* it is proved as well */
+		rig_init(&r, RIG_PRIMARIES);
+		rig_start_loaded(&r, 10, ZONE_PENDING_NONE);
+		rig_notify_axfr(&r, 1, true);
+		rig_store_all(&r);
+		assert_true(r.durable.authenticated);
+		rig_grant(&r);
+		if (i >= 2) { /* all lag: the first one ends without a commit */
+			r.policy.forced_lower = ZONE_LOWER_NEVER;
+			for (unsigned k = 0; k < 2; k++) {
+				rig_ready(&r, 9, false, false);
+				rig_grant(&r);
+			}
+		}
+		rig_notify_axfr(&r, 2, second);
+		rig_store_all(&r);
+		assert_true(r.row.authenticated);
+		rig_ready(&r, i < 2 ? 11 : 9, false, false);
+		r.policy.forced_lower = ZONE_LOWER_AUTHENTICATED;
+		rig_store_all(&r);
+		assert_int_equal(r.row.pending, ZONE_PENDING_FORCE);
+		assert_int_equal(r.row.notifier, 2);
+		assert_int_equal(r.row.authenticated, second);
+		rig_restart(&r, false);
+		while (r.what != SCHED_FORCED || !r.queued)
+			rig_run(&r, r.z.serial), until_armed();
+		assert_int_equal(r.asked, 2);
+		rig_grant(&r);
+		rig_ready(&r, 5, false, false);
+		assert_int_equal(rig_ordered(&r, ZONE_OR_COMMIT), second);
+	}
+}
+
+/* One that is proved after that is on disk again. */
+static void
+proof_after_the_commit(void **state)
+{
+	(void)state;
+	rig_start_loaded(&r, 10, ZONE_PENDING_NONE);
+	rig_notify_axfr(&r, 1, true);
+	rig_store_all(&r);
+	rig_grant(&r);
+	rig_notify_axfr(&r, 2, false);
+	rig_ready(&r, 11, false, false);
+	rig_notify_axfr(&r, 0, true);
+	assert_int_equal(r.out.answer, ZONE_ANSWER_MARKED);
+	rig_store_all(&r);
+	assert_true(r.row.authenticated && r.durable.authenticated);
+	assert_int_equal(r.row.notifier, 0);
+}
+
 int
 main(void)
 {
@@ -368,12 +444,15 @@ main(void)
 	    T(operator_does_not_wait_for_the_line),
 	    T(both_kinds_together_cost_one),
 	    T(refresh_does_not_wait_for_the_line),
+	    T(overdue_refresh_waits_for_the_grace),
 	    T(never_expires_in_line),
 	    T(checks_do_not_starve_the_force),
 	    T(empty_zone_does_not_wait_for_the_line),
 	    T(unheard_notifier_is_not_forgotten),
 	    T(heard_notifier_ends_it),
 	    T(reload_keeps_who_called),
+	    T(proof_ends_with_its_event),
+	    T(proof_after_the_commit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

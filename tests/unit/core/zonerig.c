@@ -373,15 +373,15 @@ rig_timer(struct rig *r)
 
 /* ---- the store ---- */
 
-/* As mark_set in the store: the row keeps who asked while `pending` stays. */
+/* As mark_set in the store. */
 static void
-row_pending(struct rig *r, enum zone_pending pending)
+row_pending(struct rig *r, enum zone_pending pending, uint16_t notifier, bool authenticated)
 {
-	if (pending != r->row.pending) {
-		r->row.notifier = ZONE_NO_INDEX;
-		r->row.authenticated = false;
-	}
+	bool force = pending == ZONE_PENDING_FORCE;
+
 	r->row.pending = pending;
+	r->row.notifier = force ? notifier : ZONE_NO_INDEX;
+	r->row.authenticated = force && authenticated;
 }
 
 /* As mark_raise. */
@@ -410,7 +410,7 @@ row_commit(struct rig *r, const struct rig_store_order *q)
 	r->row.checked_at = c->checked_at;
 	r->row.refresh_at = c->refresh_at;
 	r->row.expire_at = c->expire_at;
-	row_pending(r, c->pending_after);
+	row_pending(r, c->pending_after, c->notifier_after, c->authenticated_after);
 	if (c->forced) {
 		r->row.forced_at = r->now.wall;
 		r->row.forced_duration_us = q->duration_us;
@@ -426,7 +426,7 @@ row_save(struct rig *r, const struct zone_save *v)
 		r->row.refresh_at = v->refresh_at;
 	if (v->expire_at.us != 0)
 		r->row.expire_at = v->expire_at;
-	row_pending(r, v->pending);
+	row_pending(r, v->pending, v->notifier, v->authenticated);
 }
 
 bool

@@ -69,18 +69,19 @@ test_mark_knows_who_asked(void **state)
 }
 
 static void
-save(struct fx *b, int64_t zone, enum store_pending p)
+save(struct fx *b, int64_t zone, enum store_pending p, const struct store_caller *caller)
 {
 	struct store_order *o = store_order_new(STORE_TIMERS, zone);
 
 	o->timers.set_pending = true;
 	o->timers.pending = p;
+	o->timers.caller = *caller;
 	o->timers.at.us = 50;
 	fx_ok(b, o);
 }
 
 static void
-commit_leaving(struct fx *b, enum store_pending p)
+commit_leaving(struct fx *b, enum store_pending p, const struct store_caller *caller)
 {
 	struct store_order *o;
 	struct version v;
@@ -90,26 +91,30 @@ commit_leaving(struct fx *b, enum store_pending p)
 	fx_put(&v, (unsigned)v.version, 1, 100);
 	o = fx_commit(&v);
 	o->commit.pending_after = p;
+	o->commit.caller_after = *caller;
 	fx_ok(b, o);
 }
 
-/* A transfer that fails, or is overtaken by the next NOTIFY, changes nothing about who. */
+/* What a commit or a failure leaves is that of who is owed it. */
 static void
-test_mark_set_keeps_who_while_force_stays(void **state)
+test_mark_set_says_who(void **state)
 {
+	static const struct store_caller proved = {"p1", true}, other = {"p2", false}, nobody;
 	struct fx *b = *state;
 	int64_t zone = fx_zone(b, "a");
 
 	fx_ok(b, mark_order(zone, PENDING_FORCE, 1, "p1", true));
-	save(b, zone, PENDING_FORCE);
+	save(b, zone, PENDING_FORCE, &proved);
 	expect_mark(b, PENDING_FORCE, 1, "p1", true);
-	commit_leaving(b, PENDING_FORCE);
+	commit_leaving(b, PENDING_FORCE, &other);
+	expect_mark(b, PENDING_FORCE, 1, "p2", false);
+	save(b, zone, PENDING_FORCE, &proved);
 	expect_mark(b, PENDING_FORCE, 1, "p1", true);
-	commit_leaving(b, PENDING_CHECK);
+	commit_leaving(b, PENDING_CHECK, &proved);
 	expect_mark(b, PENDING_CHECK, 1, "", false);
-	save(b, zone, PENDING_FORCE); /* by command */
+	save(b, zone, PENDING_FORCE, &nobody); /* by command */
 	expect_mark(b, PENDING_FORCE, 1, "", false);
-	commit_leaving(b, PENDING_NONE);
+	commit_leaving(b, PENDING_NONE, &nobody);
 	expect_mark(b, PENDING_NONE, 0, "", false);
 	/* Nothing of the last one is left over. */
 	fx_ok(b, mark_order(zone, PENDING_FORCE, 2, "", false));
@@ -323,6 +328,57 @@ test_peers_of_the_event(void **state)
 	peer(b, zone, "192.0.2.1", 1, "owed");
 	fx_ok(b, forced_commit(b, "a", true, 1));
 	expect(b, PEERS, "1 x 192.0.2.1@53 event 1 owed at 10 'it's so';");
+}
+
+/* A primary that names other targets with every event does not fill the disk with them. */
+static void
+test_peers_of_long_ago_go(void **state)
+{
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a");
+	struct store_order *o;
+
+	for (int i = 1; i <= 4; i++) {
+		char target[32];
+
+		snprintf(target, sizeof(target), "192.0.2.%d", i);
+		peer(b, zone, target, (uint64_t)i, "owed");
+	}
+	o = forced_commit(b, "a", true, 5);
+	o->commit.forced.keep = 3;
+	fx_ok(b, o);
+	expect(b, PEERS,
+	    "1 x 192.0.2.3@53 event 3 owed at 30 'it's so';"
+	    "1 x 192.0.2.4@53 event 4 owed at 40 'it's so';");
+	o = store_order_new(STORE_FORCED_PEER, zone); /* it is no target any more */
+	strcpy(o->forced_peer.name, "x");
+	assert_true(addr_parse("192.0.2.3", 53, &o->forced_peer.target));
+	o->forced_peer.remove = true;
+	fx_ok(b, o);
+	expect(b, PEERS, "1 x 192.0.2.4@53 event 4 owed at 40 'it's so';");
+}
+
+/* Nor do those that NOTIFYs were sent to once. */
+static void
+test_targets_of_long_ago_go(void **state)
+{
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a");
+	struct store_order *o;
+
+	for (int i = 0; i < 1100; i++) {
+		o = store_order_new(STORE_PEER_SEEN, zone);
+		o->peer.event = PEER_DOWNSTREAM_SENT;
+		strcpy(o->peer.name, "ns");
+		o->peer.addr = (struct zr_addr){.family = 4, .port = (uint16_t)(1 + i)};
+		o->peer.at.us = i + 1;
+		store_post(b->s, o);
+	}
+	o = forced_commit(b, "a", true, 1);
+	strcpy(o->commit.log.kind, "AXFR");
+	fx_ok(b, o);
+	assert_int_equal(fx_sql(b, "SELECT count(*) FROM downstream_state"), 1024);
+	assert_int_equal(fx_sql(b, "SELECT min(notified_at) FROM downstream_state"), 77);
 }
 
 static void
@@ -606,10 +662,12 @@ test_removed_zone(void **state)
 
 static const struct CMUnitTest tests[] = {
     FX_TEST(test_mark_knows_who_asked),
-    FX_TEST(test_mark_set_keeps_who_while_force_stays),
+    FX_TEST(test_mark_set_says_who),
     FX_TEST(test_mark_is_a_few_pages),
     FX_TEST(test_event_comes_with_the_commit),
     FX_TEST(test_peers_of_the_event),
+    FX_TEST(test_peers_of_long_ago_go),
+    FX_TEST(test_targets_of_long_ago_go),
     FX_TEST(test_addresses_without_axfr_are_forgotten),
     FX_TEST(test_hook_absorbs),
     FX_TEST(test_row_without_target),
