@@ -425,6 +425,9 @@ void outbox_timer(struct owed *o);
 /* event: when it was the whole zone, what forced_stream_event() said as it began; else 0. */
 void outbox_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
     uint32_t serial, int64_t version, uint64_t event, bool has);
+/* rows.c: it is remembered for status. */
+void outbox_store_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
+    uint32_t serial, int64_t version);
 void outbox_drop(struct entry *en);
 void outbox_reconfigure(struct entry *en);
 

@@ -527,17 +527,10 @@ void
 outbox_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
     uint32_t serial, int64_t version, uint64_t event, bool has)
 {
-	struct store_order *so = store_order_new(STORE_PEER_SEEN, en->z.id);
 	struct notifyout_arg arg = {.serial = serial, .has = has};
 	struct owed *o, *next;
 
-	so->peer.event = PEER_DOWNSTREAM_FETCHED;
-	snprintf(so->peer.name, sizeof(so->peer.name), "%s", downstream);
-	so->peer.addr = *peer;
-	so->peer.serial = serial;
-	so->peer.version = version;
-	so->peer.at = en->agent->now.wall;
-	agent_store(en->agent, so, false);
+	outbox_store_fetched(en, downstream, peer, serial, version);
 	for (o = en->owed; o != NULL; o = next) {
 		next = o->next;
 		if (strcmp(o->downstream, downstream) != 0 || !addr_ip_equal(&o->target, peer))

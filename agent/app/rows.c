@@ -324,3 +324,18 @@ outbox_rows(struct entry *en, const struct outbox_ask *q, size_t *count)
 	*count = r.n;
 	return r.v;
 }
+
+void
+outbox_store_fetched(struct entry *en, const char *downstream, const struct zr_addr *peer,
+    uint32_t serial, int64_t version)
+{
+	struct store_order *so = store_order_new(STORE_PEER_SEEN, en->z.id);
+
+	so->peer.event = PEER_DOWNSTREAM_FETCHED;
+	snprintf(so->peer.name, sizeof(so->peer.name), "%s", downstream);
+	so->peer.addr = *peer;
+	so->peer.serial = serial;
+	so->peer.version = version;
+	so->peer.at = en->agent->now.wall;
+	agent_store(en->agent, so, false);
+}
