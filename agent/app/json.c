@@ -12,8 +12,8 @@ _Static_assert(sizeof(face_names) / sizeof(face_names[0]) == ZONE_FACE_COUNT, "a
 
 /* ---- pieces: every function writes `,"key":value` ---- */
 
-static void
-str(struct buf *b, const char *key, const char *value)
+void
+json_str(struct buf *b, const char *key, const char *value)
 {
 	if (value == NULL)
 		return;
@@ -21,14 +21,14 @@ str(struct buf *b, const char *key, const char *value)
 	buf_json(b, value);
 }
 
-static void
-num(struct buf *b, const char *key, uint64_t v)
+void
+json_num(struct buf *b, const char *key, uint64_t v)
 {
 	buf_fmt(b, ",\"%s\":%llu", key, (unsigned long long)v);
 }
 
-static void
-wall(struct buf *b, const char *key, struct zr_wall t)
+void
+json_wall(struct buf *b, const char *key, struct zr_wall t)
 {
 	if (t.us != 0)
 		buf_fmt(b, ",\"%s\":%lld", key, (long long)t.us);
@@ -38,7 +38,7 @@ static void
 mono(struct buf *b, const char *key, int64_t us, const struct agent *a)
 {
 	if (us != 0)
-		wall(b, key, zone_wall(us, a->now));
+		json_wall(b, key, zone_wall(us, a->now));
 }
 
 static void
@@ -87,32 +87,33 @@ json_daemon(struct buf *b, const struct agent *a)
 	for (unsigned i = 0; i < SCHED_WHAT_COUNT; i++)
 		queued += a->sched.queued[i];
 	open_object(b, "daemon");
-	str(b, "version", a->opt.version);
-	num(b, "pid", (uint64_t)getpid());
-	wall(b, "started_at", a->started.wall);
-	wall(b, "now_at", a->now.wall);
-	str(b, "config", a->opt.config_path);
-	str(b, "database", a->database);
+	json_str(b, "version", a->opt.version);
+	json_num(b, "pid", (uint64_t)getpid());
+	json_wall(b, "started_at", a->started.wall);
+	json_wall(b, "now_at", a->now.wall);
+	json_str(b, "config", a->opt.config_path);
+	json_str(b, "database", a->database);
 	listen_list(b, a);
-	num(b, "workers", a->worker_count);
-	num(b, "zones", table_count(a->zones));
-	str(b, "log_level",
+	json_num(b, "workers", a->worker_count);
+	json_num(b, "zones", table_count(a->zones));
+	json_str(b, "log_level",
 	    log_enabled(LOG_LVL_DEBUG)	? "debug"
 	    : log_enabled(LOG_LVL_INFO) ? "info"
 	    : log_enabled(LOG_LVL_WARN) ? "warn"
 					: "error");
-	num(b, "rss", resident());
-	num(b, "tcp_in", table_count(a->clients));
-	num(b, "tcp_out", table_count(a->jobs));
-	num(b, "transfers_in", a->sched.running[SCHED_TRANSFER] + a->sched.running[SCHED_FORCED]);
-	num(b, "transfers_out", table_count(a->streams));
-	num(b, "queued", queued);
-	num(b, "outbox", a->outbox);
-	num(b, "notifies_in", a->stats.notify_in);
-	num(b, "notifies_refused", a->stats.notify_refused);
-	num(b, "notifies_out", a->stats.notify_out);
-	num(b, "checks", a->stats.checks);
-	num(b, "commits", a->stats.commits);
+	json_num(b, "rss", resident());
+	json_num(b, "tcp_in", table_count(a->clients));
+	json_num(b, "tcp_out", table_count(a->jobs));
+	json_num(
+	    b, "transfers_in", a->sched.running[SCHED_TRANSFER] + a->sched.running[SCHED_FORCED]);
+	json_num(b, "transfers_out", table_count(a->streams));
+	json_num(b, "queued", queued);
+	json_num(b, "outbox", a->outbox);
+	json_num(b, "notifies_in", a->stats.notify_in);
+	json_num(b, "notifies_refused", a->stats.notify_refused);
+	json_num(b, "notifies_out", a->stats.notify_out);
+	json_num(b, "checks", a->stats.checks);
+	json_num(b, "commits", a->stats.commits);
 	buf_str(b, "}");
 }
 
@@ -120,8 +121,8 @@ void
 json_state(struct buf *b, enum zone_face face, unsigned zones)
 {
 	open_object(b, "state");
-	str(b, "state", face_names[face]);
-	num(b, "zones", zones);
+	json_str(b, "state", face_names[face]);
+	json_num(b, "zones", zones);
 	buf_str(b, "}");
 }
 
@@ -129,10 +130,10 @@ void
 json_key(struct buf *b, const struct config_key *k)
 {
 	open_object(b, "key");
-	str(b, "name", k->name);
-	str(b, "algorithm", tsig_alg_name(k->ref->key.alg));
-	num(b, "verified", k->ref->good);
-	num(b, "failed", k->ref->bad);
+	json_str(b, "name", k->name);
+	json_str(b, "algorithm", tsig_alg_name(k->ref->key.alg));
+	json_num(b, "verified", k->ref->good);
+	json_num(b, "failed", k->ref->bad);
 	buf_str(b, "}");
 }
 
@@ -181,22 +182,22 @@ work(struct buf *b, const struct entry *en)
 	char text[ADDR_TEXT_MAX];
 
 	if (z->state == ZONE_QUEUED)
-		str(b, "lane", sched_lane_names[z->sched.lane]);
+		json_str(b, "lane", sched_lane_names[z->sched.lane]);
 	if ((z->state != ZONE_PROBING && z->state != ZONE_FETCHING) ||
 	    z->primary >= z->policy->primary_count)
 		return;
 	p = z->policy->primaries[z->primary];
-	str(b, "primary", ((const struct config_primary *)p->app)->name);
+	json_str(b, "primary", ((const struct config_primary *)p->app)->name);
 	if (z->address < p->address_count)
-		str(b, "address", addr_text(&p->address[z->address].addr, text));
+		json_str(b, "address", addr_text(&p->address[z->address].addr, text));
 	if (z->state == ZONE_PROBING) {
-		str(b, "transfer", "SOA");
+		json_str(b, "transfer", "SOA");
 		return;
 	}
-	str(b, "transfer", en->fetch.fetch.ixfr ? "IXFR" : "AXFR");
-	wall(b, "transfer_at", en->job_started);
-	num(b, "records", en->progress_records);
-	num(b, "octets", en->progress_octets);
+	json_str(b, "transfer", en->fetch.fetch.ixfr ? "IXFR" : "AXFR");
+	json_wall(b, "transfer_at", en->job_started);
+	json_num(b, "records", en->progress_records);
+	json_num(b, "octets", en->progress_octets);
 }
 
 /* A bucket or the slots of one kind of work: why it cannot begin now. */
@@ -247,18 +248,18 @@ owed_work(struct buf *b, const struct entry *en)
 	int64_t at = 0;
 	uint16_t by;
 
-	str(b, "pending", zone_pending_names[zone_owed(z)]);
-	wall(b, "pending_at", en->pending_at);
+	json_str(b, "pending", zone_pending_names[zone_owed(z)]);
+	json_wall(b, "pending_at", en->pending_at);
 	if (zone_owed(z) != ZONE_PENDING_FORCE)
 		return;
 	by = (z->pending & ZONE_BIT_FORCE) != 0 ? z->force_by : z->round_by;
 	if (by < z->policy->primary_count)
-		str(b, "pending_notifier",
+		json_str(b, "pending_notifier",
 		    ((const struct config_primary *)z->policy->primaries[by]->app)->name);
 	why = forced_wait(en, &at);
 	if (why == NULL)
 		return;
-	str(b, "forced_wait", why);
+	json_str(b, "forced_wait", why);
 	mono(b, "forced_wait_at", at, en->agent);
 }
 
@@ -270,24 +271,25 @@ json_zone(struct buf *b, const struct entry *en)
 	char name[NAME_TEXT_MAX];
 
 	open_object(b, "zone");
-	str(b, "name", name_show(en->name, name));
-	str(b, "state", face_names[json_face(en)]);
-	str(b, "activity", activity(en));
+	json_str(b, "name", name_show(en->name, name));
+	json_str(b, "state", face_names[json_face(en)]);
+	json_str(b, "activity", activity(en));
 	work(b, en);
 	owed_work(b, en);
 	if (z->data != ZONE_EMPTY)
-		num(b, "serial", z->serial);
+		json_num(b, "serial", z->serial);
 	if ((z->state != ZONE_IDLE || z->failures > 0) && z->data != ZONE_EMPTY &&
 	    serial_gt(z->wanted, z->serial))
-		num(b, "want_serial", z->wanted);
-	num(b, "version", (uint64_t)en->version);
+		json_num(b, "want_serial", z->wanted);
+	json_num(b, "version", (uint64_t)en->version);
 	mono(b, "refresh_at", z->refresh_us, a);
 	mono(b, "expire_at", z->expire_us, a);
 	mono(b, "next_at", z->armed_us, a);
-	num(b, "failures", z->failures);
+	json_num(b, "failures", z->failures);
 	if (z->failures > 0) {
-		str(b, "error", en->error);
-		str(b, "error_code", z->code == ZR_OK ? NULL : zr_code_name((enum zr_code)z->code));
+		json_str(b, "error", en->error);
+		json_str(
+		    b, "error_code", z->code == ZR_OK ? NULL : zr_code_name((enum zr_code)z->code));
 	}
 	json_event(b, en);
 	buf_str(b, "}");
@@ -307,13 +309,13 @@ json_primary(struct buf *b, const struct agent *a, const struct primary *p, unsi
 		queued += p->peer.line[i].queued;
 	}
 	open_object(b, "primary");
-	str(b, "name", ((const struct config_primary *)p->app)->name);
-	str(b, "address", addr_text(&pa->addr, text));
-	num(b, "failures", pa->failures);
+	json_str(b, "name", ((const struct config_primary *)p->app)->name);
+	json_str(b, "address", addr_text(&pa->addr, text));
+	json_num(b, "failures", pa->failures);
 	if (pa->hold_us > a->now.mono.us)
 		mono(b, "held_until_at", pa->hold_us, a);
-	num(b, "transfers", running);
-	num(b, "queued", queued);
+	json_num(b, "transfers", running);
+	json_num(b, "queued", queued);
 	buf_str(b, "}");
 }
 
@@ -340,16 +342,16 @@ json_downstream(struct buf *b, struct agent *a, const struct config_downstream *
 		}
 	}
 	open_object(b, "downstream");
-	str(b, "name", d->name);
+	json_str(b, "name", d->name);
 	if (d->address.n > 0)
-		str(b, "address", addr_text(&d->address.v[0], text));
-	num(b, "outbox", outbox);
-	num(b, "inflight", inflight);
-	num(b, "transfers", transfers);
+		json_str(b, "address", addr_text(&d->address.v[0], text));
+	json_num(b, "outbox", outbox);
+	json_num(b, "inflight", inflight);
+	json_num(b, "transfers", transfers);
 	for (size_t i = 0; i < d->address.n; i++)
 		if (forced_unsupported(a, &d->address.v[i], &until) && until.us > unsupported.us)
 			unsupported = until;
-	wall(b, "unsupported_until_at", unsupported);
+	json_wall(b, "unsupported_until_at", unsupported);
 	buf_str(b, "}");
 }
 
@@ -359,13 +361,13 @@ json_owed(struct buf *b, const struct owed *o)
 	char text[ADDR_TEXT_MAX];
 
 	open_object(b, "downstream");
-	str(b, "name", o->downstream);
-	str(b, "address", addr_text(&o->target, text));
-	num(b, "outbox", 1);
-	num(b, "inflight", o->o.state == NOTIFYOUT_SENT);
-	num(b, "serial", o->o.serial);
-	str(b, "qtype", o->o.kind == NOTIFYOUT_AXFR ? "AXFR" : "SOA");
-	num(b, "tries", o->o.tries);
+	json_str(b, "name", o->downstream);
+	json_str(b, "address", addr_text(&o->target, text));
+	json_num(b, "outbox", 1);
+	json_num(b, "inflight", o->o.state == NOTIFYOUT_SENT);
+	json_num(b, "serial", o->o.serial);
+	json_str(b, "qtype", o->o.kind == NOTIFYOUT_AXFR ? "AXFR" : "SOA");
+	json_num(b, "tries", o->o.tries);
 	mono(b, "next_at", o->o.at_us, o->agent);
 	buf_str(b, "}");
 }

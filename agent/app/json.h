@@ -15,6 +15,11 @@ enum zone_face {
 enum zone_face json_face(const struct entry *en);
 bool json_is_idle(const struct entry *en);
 
+/* Pieces: each writes `,"key":value`; nothing for a value that is NULL or unset. */
+void json_str(struct buf *b, const char *key, const char *value);
+void json_num(struct buf *b, const char *key, uint64_t v);
+void json_wall(struct buf *b, const char *key, struct zr_wall t);
+
 void json_daemon(struct buf *b, const struct agent *a);
 void json_state(struct buf *b, enum zone_face face, unsigned zones);
 void json_zone(struct buf *b, const struct entry *en);
