@@ -253,3 +253,12 @@ class Agents:
             return time.monotonic() - since > seconds * SLOW
         wait_for(quiet, timeout, "silence", every=0.1)
         return last
+
+
+def ring(n):
+    """Each fetches from the one before it, the first one from the top as well."""
+    return {f"a{i}": (["top"] if i == 0 else []) + [f"a{(i - 1) % n}"] for i in range(n)}
+
+
+def mesh(n):
+    return {f"a{i}": ["top"] + [f"a{k}" for k in range(n) if k != i] for i in range(n)}
