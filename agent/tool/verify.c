@@ -63,7 +63,7 @@ has_moved(struct verify *v)
 	       now.id != v->zone->id || now.version != v->zone->version;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 note(struct verify *v, const char *where, const char *fmt, va_list ap)
 {
 	unsigned i = v->found_count++;
