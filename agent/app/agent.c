@@ -545,6 +545,7 @@ agent_free(struct agent *a)
 	a->lingering = 0;
 	reload_sweep(a);
 	policy_clear(a);
+	sched_clear(&a->sched); /* lines of primaries may wait in it */
 	for (size_t i = 0; i < a->primary_count; i++) {
 		primary_clear(a->primaries[i]);
 		free(a->primaries[i]);
@@ -560,7 +561,6 @@ agent_free(struct agent *a)
 	notifyin_free(a->notifyin);
 	replay_free(a->replay);
 	limiter_free(a->query_limit);
-	sched_clear(&a->sched);
 	free_loop(a);
 	config_free(a->cfg);
 	free(a->database);

@@ -55,6 +55,8 @@ def test_1000_in_a_second(lab, burst):
     n = s.primary.count("AXFR")
     assert 1 <= n <= burst, (n, took)
     assert n == burst or SLOW > 1, "the burst is there to be used"
+    if n < burst:   # so slow that the last of them came before the last transfer
+        return
     assert s.pending() == [(2,)]
     z = forced_status(s.relay)
     assert z["pending"] == "force" and z["pending_notifier"] == "up", z
