@@ -78,12 +78,14 @@ static void
 add_error(const struct verdict *v, int64_t now, struct buf *out)
 {
 	char ago[TEXT_MAX];
+	/* It may have failed while the facts were being gathered. */
+	int64_t at = v->error_at < now ? v->error_at : now;
 
 	if (*v->error == '\0')
 		return;
 	buf_str(out, ", last attempt failed");
 	if (v->error_at > 0)
-		buf_fmt(out, " %s", text_ago(v->error_at, now, ago));
+		buf_fmt(out, " %s", text_ago(at, now, ago));
 	if (v->failures > 1)
 		buf_fmt(out, " (%lld in a row)", (long long)v->failures);
 	buf_str(out, ": ");
