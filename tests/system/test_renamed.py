@@ -38,7 +38,7 @@ class Owing(ForcedScene):
         self.wait_events(1)
         self.down.wait_notifies(1, ZONE, "AXFR")
         assert outbox(self) == [("down", 252)]
-        assert self.peers() == {"down": "owed"}
+        self.wait_peer("owed")
 
     def comes_to_its_end(self, name, state):
         """Answered now, and fetched."""
