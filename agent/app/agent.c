@@ -67,11 +67,33 @@ agent_intern(struct agent *a, const char *name)
 /* ---- timers ---- */
 
 void
+agent_arm(const struct agent *a, struct event *timer, int64_t at)
+{
+	int64_t us = at > a->now.mono.us ? at - a->now.mono.us : 0;
+	struct timeval tv = {.tv_sec = us / ZR_US_PER_S, .tv_usec = us % ZR_US_PER_S};
+
+	if (at == INT64_MAX)
+		event_del(timer);
+	else
+		event_add(timer, &tv);
+}
+
+struct zr_mono
+agent_mono(const struct agent *a, struct zr_wall t)
+{
+	int64_t ahead = t.us - a->now.wall.us;
+
+	/* No spread and no pause is longer than an hour: the clock has jumped. */
+	if (t.us == 0 || ahead < 0 || ahead > 2 * 3600 * ZR_US_PER_S)
+		ahead = 0;
+	return (struct zr_mono){a->now.mono.us + ahead};
+}
+
+void
 agent_rearm(struct agent *a)
 {
 	const struct heap *heaps[] = {&a->timers, &a->owed_timers, &a->forced_timers};
-	int64_t at = INT64_MAX, us;
-	struct timeval tv;
+	int64_t at = INT64_MAX;
 
 	for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
 		const struct heap_node *n = heap_peek(heaps[i]);
@@ -79,16 +101,7 @@ agent_rearm(struct agent *a)
 		if (n != NULL && n->at < at)
 			at = n->at;
 	}
-	if (at == INT64_MAX) {
-		event_del(a->timer_event);
-		return;
-	}
-	us = at - a->now.mono.us;
-	if (us < 0)
-		us = 0;
-	tv.tv_sec = us / ZR_US_PER_S;
-	tv.tv_usec = us % ZR_US_PER_S;
-	event_add(a->timer_event, &tv);
+	agent_arm(a, a->timer_event, at);
 }
 
 static void

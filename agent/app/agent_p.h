@@ -281,6 +281,10 @@ void agent_store(struct agent *a, struct store_order *o, bool reply);
 const char *agent_intern(struct agent *a, const char *name);
 /* Arms the loop's timer for the earliest deadline. */
 void agent_rearm(struct agent *a);
+/* Sets a timer for a monotonic time, at once when that is past; INT64_MAX: off. */
+void agent_arm(const struct agent *a, struct event *timer, int64_t at);
+/* When what the store says was not to be done before t may be done. */
+struct zr_mono agent_mono(const struct agent *a, struct zr_wall t);
 /* Lets the scheduler grant what it can. */
 void agent_schedule(struct agent *a);
 

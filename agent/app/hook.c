@@ -135,15 +135,9 @@ rearm(struct agent *a)
 {
 	struct hooks *h = a->hooks;
 	struct heap_node *n = heap_peek(&h->timers);
-	struct timeval tv;
-	int64_t us;
 
-	if (n == NULL || h->stopping)
-		return;
-	us = n->at > a->now.mono.us ? n->at - a->now.mono.us : 0;
-	tv.tv_sec = us / ZR_US_PER_S;
-	tv.tv_usec = us % ZR_US_PER_S;
-	event_add(h->timer, &tv);
+	if (n != NULL && !h->stopping)
+		agent_arm(a, h->timer, n->at);
 }
 
 static void
@@ -285,17 +279,6 @@ line_of(struct agent *a, const char *name)
 	return l;
 }
 
-static struct zr_mono
-mono_of(const struct agent *a, struct zr_wall t)
-{
-	int64_t ahead = t.us - a->now.wall.us;
-
-	/* A row from before a clock jump must not wait for years. */
-	if (t.us == 0 || ahead < 0 || ahead > 24 * 3600 * ZR_US_PER_S)
-		ahead = 0;
-	return (struct zr_mono){a->now.mono.us + ahead};
-}
-
 static void
 take_row(struct hook_job *j, const struct store_hook *r)
 {
@@ -312,7 +295,7 @@ owe(struct entry *en, const struct store_hook *r)
 {
 	struct agent *a = en->agent;
 	struct hook_line *l = line_of(a, r->name);
-	struct hookrun_arg arg = {.not_before = mono_of(a, r->not_before), .tries = r->tries};
+	struct hookrun_arg arg = {.not_before = agent_mono(a, r->not_before), .tries = r->tries};
 	struct hook_job *j;
 
 	for (j = en->hooks; j != NULL; j = j->next) {

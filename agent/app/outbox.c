@@ -443,17 +443,6 @@ set_policy(struct owed *o, const struct config_downstream *d)
 	o->source = s != NULL ? *s : (struct zr_addr){0};
 }
 
-static struct zr_mono
-mono_of(struct agent *a, struct zr_wall t)
-{
-	int64_t ahead = t.us - a->now.wall.us;
-
-	/* No spread and no pause is longer than an hour: the clock has jumped. */
-	if (t.us == 0 || ahead < 0 || ahead > 2 * 3600 * ZR_US_PER_S)
-		ahead = 0;
-	return (struct zr_mono){a->now.mono.us + ahead};
-}
-
 static void
 owe(struct entry *en, const struct store_notify *r, const struct config_downstream *d, bool late)
 {
@@ -461,7 +450,7 @@ owe(struct entry *en, const struct store_notify *r, const struct config_downstre
 	struct owed *o = find(en, r->downstream, &r->target);
 	enum notifyout_kind kind = r->qtype == TYPE_AXFR ? NOTIFYOUT_AXFR : NOTIFYOUT_SOA;
 	struct notifyout_arg arg = {
-	    .kind = kind, .serial = r->serial, .not_before = mono_of(a, r->not_before)};
+	    .kind = kind, .serial = r->serial, .not_before = agent_mono(a, r->not_before)};
 
 	if (late && kind == NOTIFYOUT_AXFR && outbox_has_command(en, r->downstream) &&
 	    arg.not_before.us < a->now.mono.us + OUTBOX_COMMAND_US)

@@ -57,19 +57,8 @@ static void
 rearm(struct targets *t)
 {
 	const struct heap_node *n = heap_peek(&t->timers);
-	struct timeval tv;
-	int64_t us;
 
-	if (n == NULL) {
-		event_del(t->timer_event);
-		return;
-	}
-	us = n->at - t->agent->now.mono.us;
-	if (us < 0)
-		us = 0;
-	tv.tv_sec = us / ZR_US_PER_S;
-	tv.tv_usec = us % ZR_US_PER_S;
-	event_add(t->timer_event, &tv);
+	agent_arm(t->agent, t->timer_event, n == NULL ? INT64_MAX : n->at);
 }
 
 static void
