@@ -11,6 +11,7 @@ static const char *const code_name[] = {
     [ZR_TIMEOUT] = "timeout",
     [ZR_IO] = "io",
     [ZR_CLOSED] = "closed",
+    [ZR_TLS] = "tls",
     [ZR_FORMERR] = "formerr",
     [ZR_REFUSED] = "refused",
     [ZR_NOTIMP] = "notimp",

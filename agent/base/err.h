@@ -17,6 +17,7 @@ enum zr_code {
 	ZR_TIMEOUT,  /* no answer in time */
 	ZR_IO,	     /* socket or file error */
 	ZR_CLOSED,   /* peer closed the connection */
+	ZR_TLS,	     /* no TLS connection as it must be: trust, version, certificate */
 	ZR_FORMERR,  /* a peer sent something malformed */
 	ZR_REFUSED,  /* a peer refused (RCODE REFUSED, NOTAUTH) */
 	ZR_NOTIMP,   /* a peer does not implement it */

@@ -57,7 +57,7 @@ update_hold(struct primary *p)
 static bool
 is_silence(enum zr_code code)
 {
-	return code == ZR_TIMEOUT || code == ZR_IO || code == ZR_CLOSED;
+	return code == ZR_TIMEOUT || code == ZR_IO || code == ZR_CLOSED || code == ZR_TLS;
 }
 
 bool

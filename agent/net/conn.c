@@ -317,8 +317,13 @@ struct conn *
 conn_open_fd(
     const struct conn_spec *spec, int fd, const struct zr_addr *peer, const struct zr_addr *local)
 {
-	struct conn *c = make(spec, fd, peer);
+	struct conn *c;
 
+	if (spec->tls != NULL) { /* never in the clear instead */
+		close(fd);
+		return NULL;
+	}
+	c = make(spec, fd, peer);
 	c->local = *local;
 	c->up = true;
 	settle(c);
@@ -336,6 +341,10 @@ conn_connect(const struct conn_spec *spec, const struct zr_addr *dest, const str
 
 	if (fd < 0)
 		return NULL;
+	if (spec->tls != NULL) {
+		(void)zr_fail(e, ZR_TLS, "this build speaks no TLS");
+		goto fail;
+	}
 	if (spec->fd_max > 0 && fd >= spec->fd_max) {
 		sock_fail(e, EMFILE, "no connection to", dest);
 		goto fail;
@@ -458,4 +467,24 @@ bool
 conn_is_up(const struct conn *c)
 {
 	return c->up && !c->eof && !c->finishing && !conn_over(c);
+}
+
+struct tls_peer *
+conn_tls_peer(const struct conn *c)
+{
+	(void)c;
+	return NULL;
+}
+
+bool
+conn_is_tls(const struct conn *c)
+{
+	return c->spec.tls != NULL;
+}
+
+bool
+conn_tls_resumed(const struct conn *c)
+{
+	(void)c;
+	return false;
 }

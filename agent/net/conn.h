@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One TCP connection which carries DNS messages, accepted or outgoing.  Owner: the
- * thread of the base.
+ * One TCP connection which carries DNS messages, accepted or outgoing, in the clear or under TLS.
+ * Owner: the thread of the base.
  *
  * Life: conn_open_fd() or conn_connect(), then any callbacks, then either conn_close()
  * (by the user, no callback follows) or `closed` (by the peer, a timer, or the end of
  * conn_finish()).  `closed` is the last callback and the connection is freed when it
  * returns.  A callback may close its own connection, or any other.  No callback is
  * ever called from inside a function of this header.
+ *
+ * With TLS (conn_spec.tls) all promises of this header are the same ones; octets and marks are
+ * those of messages.  A connection stands, "connected", when the handshake is over and the peer is
+ * who it must be; before that no message goes out or comes in.  The peer's close_notify counts as
+ * its FIN; ours goes before the FIN of conn_finish(), and before a close where nothing is queued
+ * (XO-37).
  */
 #pragma once
 
@@ -20,9 +26,11 @@
 
 struct event_base;
 struct conn;
+struct tls_ctx;
+struct tls_peer;
 
 struct conn_ops {
-	/* Outgoing only, once; may be NULL. */
+	/* Outgoing only, once, with TLS after the peer was verified; may be NULL. */
 	void (*connected)(void *arg, struct conn *c);
 	/* A complete message, borrowed; without the two octets of length. */
 	void (*message)(void *arg, struct conn *c, const uint8_t *msg, size_t len);
@@ -33,7 +41,8 @@ struct conn_ops {
 	void (*drained)(void *arg, struct conn *c);
 	/*
 	 * The end.  ZR_CLOSED: the peer closed, in order or by reset; ZR_TIMEOUT: connect,
-	 * idle, message or stall, as the text says; ZR_IO; ZR_NOMEM.
+	 * idle, message or stall, as the text says; ZR_TLS: the peer is not trusted, or does
+	 * not trust us, or does not speak TLS as we do, as the text says; ZR_IO; ZR_NOMEM.
 	 */
 	void (*closed)(void *arg, struct conn *c, const struct zr_err *why);
 };
@@ -43,14 +52,17 @@ struct conn_spec {
 	struct event_base *base;
 	const struct conn_ops *ops;
 	void *arg;
-	int64_t connect_us; /* until connected */
-	int64_t idle_us;    /* no complete message came, nothing queued, no hold (TC-08) */
-	int64_t message_us; /* from the first octet of a message to its last (TC-08) */
-	int64_t stall_us;   /* the peer takes nothing of what is queued */
-	size_t low_mark;    /* octets; see drained */
-	size_t high_mark;   /* octets; while more is queued nothing is read; 0 = no limit */
-	int fd_max;	    /* conn_connect(): a descriptor this high is ZR_LIMIT; 0 = any */
+	int64_t connect_us;  /* until connected; accepted with TLS: 0 = CONN_HANDSHAKE_US */
+	int64_t idle_us;     /* no complete message came, nothing queued, no hold (TC-08) */
+	int64_t message_us;  /* from the first octet of a message to its last (TC-08) */
+	int64_t stall_us;    /* the peer takes nothing of what is queued */
+	size_t low_mark;     /* octets; see drained */
+	size_t high_mark;    /* octets; while more is queued nothing is read; 0 = no limit */
+	int fd_max;	     /* conn_connect(): a descriptor this high is ZR_LIMIT; 0 = any */
+	struct tls_ctx *tls; /* of net/tls.h, for a client or a server; NULL: in the clear */
 };
+
+#define CONN_HANDSHAKE_US INT64_C(10000000) /* strangers do not get longer */
 
 /* Takes a non-blocking connected socket, in every case. */
 struct conn *conn_open_fd(
@@ -110,3 +122,11 @@ const struct zr_addr *conn_peer(const struct conn *c);
 const struct zr_addr *conn_local(const struct conn *c); /* family 0 until connected */
 const struct conn_stats *conn_stats(const struct conn *c);
 bool conn_is_up(const struct conn *c); /* connected, and not at its end */
+
+/*
+ * Of the peer's certificate; NULL: none, no TLS, or the handshake is not over (a message implies
+ * that it is).  Borrowed: lives as long as the connection, or hold it.
+ */
+struct tls_peer *conn_tls_peer(const struct conn *c);
+bool conn_is_tls(const struct conn *c);	     /* from the start */
+bool conn_tls_resumed(const struct conn *c); /* the handshake used an earlier session */

@@ -294,6 +294,10 @@ verdict_hint(const struct verdict *v, struct buf *out)
 	    {ZR_IO, "is the address right, does the primary run, and do firewalls let TCP through?",
 		" +tcp"},
 	    {ZR_CLOSED, "the primary broke off; its log says why", NULL},
+	    {ZR_TLS,
+		"the primary's certificate, or ours, is not what the other side wants: see tls of "
+		"this primary in the configuration",
+		NULL},
 	    {ZR_REFUSED,
 		"the primary must serve this zone and allow this host to transfer it (BIND "
 		"allow-transfer, NSD provide-xfr, Knot acl)",

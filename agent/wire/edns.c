@@ -67,6 +67,9 @@ option(struct edns *o, uint16_t code, const uint8_t *p, uint16_t len, bool respo
 		return option_keepalive(o, p, len, response);
 	case OPT_EDE:
 		return option_ede(o, p, len);
+	case OPT_PADDING:
+		o->has_padding = true; /* whatever it holds (PD-01) */
+		return true;
 	default:
 		return true; /* ED-03 */
 	}

@@ -60,6 +60,7 @@ struct edns {
 	bool keepalive_malformed; /* wrong length: over TCP a query is FORMERR (KA-01, ED-09) */
 	bool keepalive_valid;
 	bool has_ede;
+	bool has_padding; /* a response over TLS is to be padded then (PD-03) */
 	uint8_t version;
 	uint8_t ext_rcode;  /* upper 8 bits */
 	uint16_t udp_size;  /* at least 512 (ED-06) */

@@ -5,12 +5,15 @@
 
 #include <string.h>
 
+#define AT_QDCOUNT 4
 #define AT_ANCOUNT 6
 #define AT_NSCOUNT 8
 #define AT_ARCOUNT 10
 #define TO_QUESTION (0xc000 | MSG_HEADER) /* a pointer to the name of the question */
 #define OPCODE_FLAGS(opcode) ((uint16_t)((opcode) << 11))
 #define FLAG_DO 0x8000
+#define OPT_FIXED 11	 /* owner, type, class, TTL, RDLENGTH */
+#define OPTION_FIXED 4	 /* code and length */
 #define EDE_TEXT_MAX 128 /* octets; a response stays well below 512 */
 
 static void
@@ -69,11 +72,9 @@ opt_option(struct buf *b, uint16_t code, uint16_t len)
 static void
 opt_end(struct buf *b, size_t start)
 {
-	const size_t fixed = 11;
-
 	if (b->bad)
 		return;
-	buf_put_u16(b, start + fixed - 2, (uint16_t)(b->len - start - fixed));
+	buf_put_u16(b, start + OPT_FIXED - 2, (uint16_t)(b->len - start - OPT_FIXED));
 	set_count(b, AT_ARCOUNT, 1);
 }
 
@@ -224,4 +225,56 @@ xfr_soa(struct buf *b, const struct rr *soa)
 	buf_u32(b, soa->ttl);
 	buf_u16(b, soa->rdlen);
 	buf_bytes(b, soa->rdata, soa->rdlen);
+}
+
+/* Where the last record of a message of ours stands when it is an OPT; else 0. */
+static size_t
+last_opt(const struct buf *b)
+{
+	size_t at = MSG_HEADER, start = 0;
+	uint16_t type = 0;
+	unsigned left = 0;
+
+	if (get_u16(b->data + AT_ARCOUNT) == 0)
+		return 0;
+	for (unsigned i = 0; i < get_u16(b->data + AT_QDCOUNT); i++)
+		at += name_len(b->data + at) + 4;
+	for (size_t i = AT_ANCOUNT; i <= AT_ARCOUNT; i += 2)
+		left += get_u16(b->data + i);
+	for (; left > 0; left--) {
+		start = at;
+		if (!msg_rr_skip(b->data, b->len, &at, &type))
+			return 0;
+	}
+	return at == b->len && type == TYPE_OPT ? start : 0;
+}
+
+bool
+query_pad(struct buf *b, size_t block, size_t tail)
+{
+	static const uint8_t zeros[PAD_RESPONSE];
+	size_t start, bare, more;
+
+	if (b->bad || b->len < MSG_HEADER || block == 0 || block > sizeof(zeros))
+		return false;
+	start = last_opt(b);
+	if (start == 0 &&
+	    ((get_u16(b->data + 2) & FLAG_QR) != 0 || get_u16(b->data + AT_ARCOUNT) != 0))
+		return false;
+	bare = b->len + (start == 0 ? OPT_FIXED : 0) + OPTION_FIXED + tail;
+	if (bare > MSG_MAX)
+		return false;
+	more = (block - bare % block) % block;
+	if (more > MSG_MAX - bare)
+		more = MSG_MAX - bare;
+	if (!buf_reserve(b, OPT_FIXED + OPTION_FIXED + more)) {
+		b->bad = false; /* it is whole, and can be sent as it is */
+		return false;
+	}
+	if (start == 0)
+		start = opt_begin(b, 0, false);
+	opt_option(b, OPT_PADDING, (uint16_t)more);
+	buf_bytes(b, zeros, more);
+	opt_end(b, start);
+	return true;
 }

@@ -63,3 +63,15 @@ void xfr_begin(struct buf *b, const struct msg *req);
 void xfr_finish(struct buf *b, const struct msg *req, unsigned ancount, int keepalive);
 /* The SOA with its owner as a pointer to the question, RDATA names uncompressed. */
 void xfr_soa(struct buf *b, const struct rr *soa);
+
+/*
+ * Padding, over TLS only (PD-02): b is one whole message made by the functions above, before it is
+ * signed; zeros in a PADDING option, the last one of its OPT record, make it a multiple of `block`
+ * octets together with the `tail` octets of TSIG that will follow (PD-04, PD-05), as far as a
+ * message may grow.  A request without OPT gets one.  False, and nothing changed: a response
+ * without OPT (PD-03), or no room.  Of a transfer all messages may be padded, or some, or none (RFC
+ * 9103 section 7.9).
+ */
+#define PAD_QUERY 128	 /* octets, RFC 8467 section 4.1; NOTIFY as well */
+#define PAD_RESPONSE 468 /* octets, to requests that had PADDING */
+bool query_pad(struct buf *b, size_t block, size_t tail);

@@ -256,6 +256,102 @@ test_sent_is_parsed(void **state)
 	free(w);
 }
 
+/* Padded messages parse, are whole blocks with their TSIG, and say the same as before. */
+static void
+padded(struct buf *b, size_t block, size_t tail)
+{
+	uint8_t was[600];
+	size_t len = b->len;
+	struct zr_err e;
+	struct msg m;
+
+	assert_true(len <= sizeof(was));
+	memcpy(was, b->data, len);
+	assert_true(query_pad(b, block, tail));
+	assert_int_equal((b->len + tail) % block, 0);
+	assert_true(b->len - len < block + 15);
+	assert_int_equal(msg_parse(&m, b->data, b->len, MSG_FULL, &e), 0);
+	assert_true(m.edns.has_padding);
+	assert_false(m.edns.malformed);
+	assert_memory_equal(b->data, was, 10);
+	buf_reset(b);
+}
+
+static void
+test_padding(void **state)
+{
+	const struct query_edns o = {.enabled = true, .expire = true};
+	struct reply r = {.ede = -1, .keepalive = -1, .soa = &soa};
+	struct buf b = BUF_INIT, q = BUF_INIT;
+	struct zr_err e;
+	struct msg m;
+
+	(void)state;
+	for (size_t tail = 0; tail < 2 * PAD_QUERY; tail++) {
+		query_soa(&b, 1, zone, &o);
+		padded(&b, PAD_QUERY, tail); /* PD-04, PD-05 */
+	}
+	query_ixfr(&b, 1, zone, &soa, &o);
+	padded(&b, PAD_QUERY, 0);
+	query_notify(&b, 1, zone, TYPE_SOA, &soa); /* gets an OPT */
+	padded(&b, PAD_QUERY, 80);
+
+	query_soa(&q, 1, zone, &o);
+	assert_int_equal(msg_parse(&m, q.data, q.len, MSG_FULL, &e), 0);
+	assert_false(m.edns.has_padding);
+	query_reply(&b, &m, &r);
+	padded(&b, PAD_RESPONSE, 61);
+	xfr_begin(&b, &m);
+	xfr_soa(&b, &soa);
+	xfr_finish(&b, &m, 1, -1);
+	padded(&b, PAD_RESPONSE, 0);
+
+	/* PD-03 */
+	buf_reset(&q);
+	query_soa(&q, 1, zone, NULL);
+	assert_int_equal(msg_parse(&m, q.data, q.len, MSG_FULL, &e), 0);
+	query_reply(&b, &m, &r);
+	assert_false(query_pad(&b, PAD_RESPONSE, 0));
+	assert_false(b.bad);
+	buf_clear(&b);
+	buf_clear(&q);
+}
+
+/* A message may be as long as its length can say, and not longer. */
+static void
+test_padding_has_room(void **state)
+{
+	static const uint8_t rdata[60000];
+	const struct rr big = {.ttl = 1, .rdata = rdata, .rdlen = sizeof(rdata)};
+	const struct query_edns o = {.enabled = true};
+	struct buf b = BUF_INIT, q = BUF_INIT;
+	struct zr_err e;
+	struct msg m;
+
+	(void)state;
+	query_soa(&q, 1, zone, &o);
+	assert_int_equal(msg_parse(&m, q.data, q.len, MSG_FULL, &e), 0);
+	for (size_t tail = 5400; tail < 5600; tail++) {
+		bool fits;
+
+		xfr_begin(&b, &m);
+		xfr_soa(&b, &big);
+		xfr_finish(&b, &m, 1, -1);
+		fits = b.len + tail + 4 <= MSG_MAX;
+		assert_int_equal(query_pad(&b, PAD_RESPONSE, tail), fits);
+		assert_true(!fits || (b.len + tail) % PAD_RESPONSE == 0 || b.len + tail == MSG_MAX);
+		buf_reset(&b);
+	}
+	buf_clear(&b);
+	query_soa(&b, 1, zone, &o);
+	zr_mem_fail_after(1);
+	assert_false(query_pad(&b, PAD_RESPONSE, 0));
+	zr_mem_fail_after(0);
+	assert_false(b.bad);
+	buf_clear(&b);
+	buf_clear(&q);
+}
+
 static void
 test_failure_is_latched(void **state)
 {
@@ -294,6 +390,8 @@ main(void)
 	    cmocka_unit_test(test_reply_edns),
 	    cmocka_unit_test(test_transfer_messages),
 	    cmocka_unit_test(test_sent_is_parsed),
+	    cmocka_unit_test(test_padding),
+	    cmocka_unit_test(test_padding_has_room),
 	    cmocka_unit_test(test_failure_is_latched),
 	};
 
