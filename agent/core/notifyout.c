@@ -56,6 +56,7 @@ end(struct notifyout *o, enum notifyout_result r)
 	o->state = NOTIFYOUT_DONE;
 	o->result = (uint8_t)(o->no_axfr && r != NOTIFYOUT_FETCHED ? NOTIFYOUT_UNSUPPORTED : r);
 	o->at_us = 0;
+	o->reserved = false; /* it would leave a newer one without a time */
 	return NOTIFYOUT_END;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include "base/mem.h"
 #include "ctl/request.h"
 
 #include <string.h>
@@ -24,6 +25,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(q->argc >= 0 && q->argc <= CTL_ARGS_MAX && q->argv[q->argc] == NULL);
 	if (q->argc == 0)
 		goto out;
+	zr_mem_fail_after(1 + (unsigned)size % 2);
+	if (ctl_request_write(&b, q->argc, q->argv, &e) != 0)
+		FUZZ_CHECK(e.code == ZR_LIMIT || e.code == ZR_NOMEM);
+	zr_mem_fail_after(0);
+	buf_clear(&b);
 	if (ctl_request_write(&b, q->argc, q->argv, &e) != 0) {
 		/* Quoting makes it longer. */
 		FUZZ_CHECK(e.code == ZR_LIMIT && size > CTL_LINE_MAX / 3);

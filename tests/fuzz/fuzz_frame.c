@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Input: one octet that says how to cut, then a TCP stream.  Fed whole, fed in pieces, and with a
- * sink that stops, the same messages come out.
+ * sink that stops, the same messages come out; and with an allocation that fails, no others.
  */
 #include "fuzz.h"
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "wire/frame.h"
 
 #include <string.h>
@@ -44,6 +45,28 @@ feed_all(struct frame *f, const uint8_t *p, size_t n, struct sink *s)
 	FUZZ_CHECK(used == n);
 }
 
+/* Octet by octet, and memory is short: -1 once, and what came out before is right. */
+static void
+feed_starved(const uint8_t *data, size_t size, unsigned fail_after, const struct buf *want)
+{
+	struct sink s = {.stop_every = 0};
+	struct frame f;
+	size_t used;
+	int rc = 0;
+
+	buf_reserve(&s.out, size + 1); /* not the one that fails */
+	frame_init(&f);
+	zr_mem_fail_after(fail_after);
+	for (size_t at = 0; at < size && rc == 0; at++)
+		rc = frame_feed(&f, data + at, 1, &used, take, &s);
+	zr_mem_fail_after(0);
+	FUZZ_CHECK(rc == 0 || rc == -1);
+	FUZZ_CHECK(!s.out.bad && s.out.len <= want->len && (rc != 0 || s.out.len == want->len));
+	FUZZ_CHECK(s.out.len == 0 || memcmp(s.out.data, want->data, s.out.len) == 0);
+	frame_clear(&f);
+	buf_clear(&s.out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -76,6 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(
 	    whole.out.len == 0 || memcmp(pieces.out.data, whole.out.data, whole.out.len) == 0);
 	frame_clear(&f);
+	feed_starved(data, size, 1 + left % 3, &whole.out);
 	buf_clear(&whole.out);
 	buf_clear(&pieces.out);
 	return 0;

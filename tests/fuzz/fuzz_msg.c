@@ -131,6 +131,11 @@ answer(struct state *s)
 	    .expire_s = 7};
 	struct buf b = BUF_INIT;
 
+	zr_mem_fail_after(1);
+	query_reply(&b, &s->m, &r);
+	zr_mem_fail_after(0);
+	FUZZ_CHECK(b.bad);
+	buf_clear(&b);
 	query_reply(&b, &s->m, &r);
 	FUZZ_CHECK(!b.bad && msg_parse(&s->again, b.data, b.len, MSG_FULL, NULL) == 0);
 	FUZZ_CHECK(s->again.id == s->m.id && s->again.opcode == s->m.opcode);

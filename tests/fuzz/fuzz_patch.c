@@ -2,11 +2,13 @@
 /*
  * Input: operations of 8 octets each, on a zone kept three ways: as a sorted array, as changes, as
  * stored segments.  A commit patches the segments; they must be those that packing the array
- * gives, and what does not fit must be refused.
+ * gives, and what does not fit must be refused.  Any allocation and any receiver may fail: then it
+ * says so, and the zone is as it was.
  */
 #include "fuzz.h"
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "core/changes.h"
 #include "core/patch.h"
 #include "core/segref.h"
@@ -23,7 +25,8 @@ struct zone {
 	struct model was, now;
 	struct stored_list base, out;
 	struct changes *c;
-	bool broken; /* something in the changes cannot fit */
+	bool broken;		 /* something in the changes cannot fit */
+	unsigned calls, fail_at; /* of on_write and on_kill; 0 = none */
 };
 
 static uint8_t owner[NAME_MAX_LEN], rdata[RDATA_MAX];
@@ -111,13 +114,20 @@ on_read(void *arg, const struct segref *ref, const uint8_t **data, size_t *len, 
 }
 
 static int
+called(struct zone *z, struct zr_err *e)
+{
+	if (z->fail_at == 0 || ++z->calls != z->fail_at)
+		return 0;
+	return zr_fail(e, ZR_DB, "no");
+}
+
+static int
 on_write(void *arg, const struct segment *s, struct zr_err *e)
 {
 	struct zone *z = arg;
 
-	(void)e;
 	stored_insert(&z->out, s);
-	return 0;
+	return called(z, e);
 }
 
 static int
@@ -125,9 +135,8 @@ on_kill(void *arg, const struct segref *ref, struct zr_err *e)
 {
 	struct zone *z = arg;
 
-	(void)e;
 	FUZZ_CHECK(stored_remove(&z->out, ref->id));
-	return 0;
+	return called(z, e);
 }
 
 static const struct patch_ops ops = {.next_change = changes_next,
@@ -168,7 +177,7 @@ swap_models(struct model *to, const struct model *from)
 }
 
 static void
-commit(struct zone *z, unsigned budget)
+commit(struct zone *z, unsigned budget, unsigned fail_memory, unsigned fail_call)
 {
 	struct version_sum sum = {0};
 	struct zr_err e = {0};
@@ -177,18 +186,25 @@ commit(struct zone *z, unsigned budget)
 
 	for (size_t i = 0; i < z->base.n; i++)
 		version_sum_add(&sum, z->base.v[i].digest, z->base.v[i].rrs, z->base.v[i].len);
-	FUZZ_CHECK(changes_sort(z->c, &e) == 0);
+	z->calls = 0;
+	z->fail_at = fail_call;
+	zr_mem_fail_after(fail_memory);
+	rc = changes_sort(z->c, &e) == 0 ? PATCH_MORE : PATCH_FAIL;
 	p = patch_new(z->now.apex, &ops, z, z->c, &sum, 0);
-	while ((rc = patch_step(p, budget, &e)) == PATCH_MORE)
-		;
-	FUZZ_CHECK((rc == PATCH_FAIL) == z->broken);
+	while (rc == PATCH_MORE)
+		rc = patch_step(p, budget, &e);
+	zr_mem_fail_after(0);
+	FUZZ_CHECK(rc != PATCH_DONE || !z->broken);
+	FUZZ_CHECK(rc == PATCH_DONE || z->broken || fail_memory != 0 || fail_call != 0);
 	if (rc == PATCH_DONE) {
 		check_done(z, p);
 		stored_clear(&z->base);
 		stored_copy(&z->base, &z->out);
 		swap_models(&z->was, &z->now);
 	} else {
-		FUZZ_CHECK(e.code == ZR_DIFF);
+		FUZZ_CHECK((e.code == ZR_DIFF && z->broken) ||
+			   (e.code == ZR_NOMEM && fail_memory != 0) ||
+			   (e.code == ZR_DB && fail_call != 0));
 		swap_models(&z->now, &z->was);
 	}
 	patch_free(p);
@@ -201,7 +217,6 @@ commit(struct zone *z, unsigned budget)
 static void
 refuse(struct zone *z)
 {
-	FUZZ_CHECK(z->broken);
 	changes_free(z->c);
 	stored_clear(&z->out);
 	swap_models(&z->now, &z->was);
@@ -217,7 +232,7 @@ run(struct zone *z, const uint8_t *p)
 	int rc;
 
 	if (p[0] % 4 == 3) {
-		commit(z, p[1] % 8);
+		commit(z, p[1] % 8, p[2], p[3]);
 		return;
 	}
 	model_find(&z->now, &rr, &there);
@@ -226,9 +241,12 @@ run(struct zone *z, const uint8_t *p)
 			return; /* mostly, what would not fit is left out */
 		z->broken = true;
 	}
+	zr_mem_fail_after((p[0] & 0x40) != 0 ? 1 + (p[0] >> 2 & 3) : 0);
 	rc = add ? changes_add(z->c, &rr, &e) : changes_del(z->c, &rr, &e);
+	zr_mem_fail_after(0);
 	if (rc != 0) {
-		FUZZ_CHECK(e.code == ZR_DIFF);
+		FUZZ_CHECK(
+		    (e.code == ZR_DIFF && z->broken) || (e.code == ZR_NOMEM && (p[0] & 0x40) != 0));
 		refuse(z);
 		return;
 	}
@@ -249,7 +267,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	begin(&z);
 	for (size_t i = 0; i < n && i < OPS_MAX; i++)
 		run(&z, data + i * OP_SIZE);
-	commit(&z, 1);
+	commit(&z, 1, 0, 0);
 	changes_free(z.c);
 	stored_clear(&z.base);
 	stored_clear(&z.out);

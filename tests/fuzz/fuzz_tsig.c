@@ -148,6 +148,12 @@ as_ours(struct state *s)
 	buf_bytes(&b, s->m.data, s->m.len);
 	for (size_t i = 0; i < b.len; i++)
 		hash = (hash ^ b.data[i]) * 16777619;
+	zr_mem_fail_after(1);
+	if (tsig_sign_request(&t, the_key(), &b, NOW, NULL) == 0)
+		FUZZ_CHECK(!b.bad);
+	zr_mem_fail_after(0);
+	buf_clear(&b);
+	buf_bytes(&b, s->m.data, s->m.len);
 	if (tsig_sign_request(&t, the_key(), &b, NOW, NULL) < 0) {
 		FUZZ_CHECK(s->m.len + tsig_size(the_key()) > MSG_MAX || s->m.arcount == 65535);
 		buf_clear(&b);

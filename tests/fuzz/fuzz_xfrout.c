@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Input: how (1), our serial (4), then a request.  It is judged; a reply is built and read back, a
- * stream is made and given to the transfer reader, as the client would.
+ * stream is made and given to the transfer reader, as the client would; and made once more with an
+ * allocation or a piece that fails.
  */
 #include "fuzz.h"
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/serial.h"
 #include "core/xfrin.h"
 #include "core/xfrout.h"
@@ -31,6 +33,7 @@ struct pieces {
 	struct buf b[PIECES_MAX];
 	uint32_t rrs[PIECES_MAX];
 	unsigned n, next;
+	unsigned fail_at; /* this piece cannot be had; 0 = all can */
 };
 
 static int
@@ -38,7 +41,8 @@ pull(void *arg, struct xfrstream_piece *p, struct zr_err *e)
 {
 	struct pieces *v = arg;
 
-	(void)e;
+	if (v->fail_at != 0 && v->next + 1 == v->fail_at)
+		return zr_fail(e, ZR_DB, "no");
 	if (v->next == v->n)
 		return 0;
 	*p = (struct xfrstream_piece){v->b[v->next].data, v->b[v->next].len, v->rrs[v->next]};
@@ -141,6 +145,28 @@ check_reply(const struct xfrout_ask *ask, const struct xfrout *out)
 	buf_clear(&b);
 }
 
+/* It ends with an error, or as ever; `serial` decides what fails. */
+static void
+check_starved(const struct xfrstream_spec *spec, struct pieces *v, uint32_t serial)
+{
+	struct zr_err e = {0};
+	struct xfrstream s;
+	struct buf b = BUF_INIT;
+	int got;
+
+	v->next = 0;
+	v->fail_at = serial % 4 == 0 ? 1 + serial / 4 % v->n : 0;
+	zr_mem_fail_after(serial % 4 == 0 ? 0 : 1 + serial / 4 % 8);
+	xfrstream_init(&s, spec);
+	while ((got = xfrstream_next(&s, &b, &e)) == 1)
+		;
+	zr_mem_fail_after(0);
+	FUZZ_CHECK((got == 0) == (e.code == ZR_OK));
+	FUZZ_CHECK(got == 0 || e.code == (v->fail_at != 0 ? ZR_DB : ZR_NOMEM));
+	FUZZ_CHECK(got != 0 || v->fail_at == 0);
+	buf_clear(&b);
+}
+
 static void
 check_stream(const struct xfrout_ask *ask, const struct xfrout *out, bool many)
 {
@@ -186,6 +212,7 @@ check_stream(const struct xfrout_ask *ask, const struct xfrout *out, bool many)
 		step = xfrin_feed(x, &m, NULL);
 	}
 	FUZZ_CHECK(got == 0 && (step == XFRIN_DONE || odd));
+	check_starved(&spec, &v, ask->zone->serial);
 	for (unsigned i = 0; i < v.n; i++)
 		buf_clear(&v.b[i]);
 	buf_clear(&b);

@@ -442,6 +442,23 @@ newer_absorbs_older(void **state)
 	assert_int_equal(o.at_us, now.us + 5 * S);
 }
 
+/* Found by fuzz_notifyout: one that was over while it waited for its token had no time afterwards.
+ */
+static void
+newer_after_the_end_in_the_queue(void **state)
+{
+	(void)state;
+	rate.rate = bucket_rate_every(S, 1);
+	rate.bucket.full_us = now.us + S;
+	assert_int_equal(wait(), NOTIFYOUT_NOTHING);
+	assert_true(o.reserved);
+	assert_int_equal(fetched(NOTIFYOUT_AXFR, 7), NOTIFYOUT_END);
+	newer(NOTIFYOUT_SOA, 8, now.us);
+	assert_int_equal(o.state, NOTIFYOUT_WAITING);
+	while (wait() != NOTIFYOUT_SEND)
+		;
+}
+
 static void
 waits_for_its_splay(void **state)
 {
@@ -591,6 +608,7 @@ main(void)
 	    T(target_that_came_anyway),
 	    T(target_that_came_must_answer),
 	    T(newer_absorbs_older),
+	    T(newer_after_the_end_in_the_queue),
 	    T(waits_for_its_splay),
 	    T(common_rate),
 	    T(what_counts_as_an_answer),
