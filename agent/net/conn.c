@@ -5,7 +5,9 @@
 #include "base/mem.h"
 #include "net/conn_p.h"
 #include "net/sock.h"
+#include "net/tls_p.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -59,9 +61,9 @@ conn_may_hand_out(const struct conn *c)
 bool
 conn_wants_octets(const struct conn *c)
 {
-	if (!c->up || c->eof || conn_over(c))
+	if (!c->tcp || c->eof || conn_over(c))
 		return false;
-	return c->finishing || (conn_may_hand_out(c) && c->rest.len == 0);
+	return !c->up || c->finishing || (conn_may_hand_out(c) && c->rest.len == 0);
 }
 
 /* Runs or stops one timer; one that runs already keeps its time. */
@@ -87,13 +89,13 @@ next_deadline(struct conn *c, int64_t now)
 	bool reading = conn_may_hand_out(c) && c->rest.len == 0;
 	bool idle = reading && !c->eof && c->holds == 0 && conn_pending(c) == 0;
 	bool partial = reading && frame_partial(&c->frame) > 0;
+	bool stuck = c->up && conn_pending(c) + conn_records(c) > 0;
 	int64_t next;
 
 	next = run(&c->connect_at, !c->up, c->spec.connect_us, now);
 	next = earlier(next, run(&c->idle_at, idle, c->spec.idle_us, now));
 	next = earlier(next, run(&c->message_at, partial, c->spec.message_us, now));
-	next =
-	    earlier(next, run(&c->stall_at, c->up && conn_pending(c) > 0, c->spec.stall_us, now));
+	next = earlier(next, run(&c->stall_at, stuck, c->spec.stall_us, now));
 	return earlier(next, run(&c->linger_at, c->fin_sent, LINGER_US, now));
 }
 
@@ -135,7 +137,9 @@ static void
 destroy(struct conn *c)
 {
 	stop_events(c);
+	conn_tls_last(c);
 	close(c->fd);
+	tls_free(c->tls);
 	frame_clear(&c->frame);
 	buf_clear(&c->rest);
 	buf_clear(&c->out);
@@ -184,9 +188,16 @@ leave(struct conn *c)
 static void
 maybe_end(struct conn *c)
 {
+	conn_tls_end(c);
 	if (!c->up || conn_over(c) || conn_pending(c) > 0)
 		return;
 	if (c->finishing) {
+		if (!c->bye_said) {
+			c->bye_said = true;
+			conn_tls_bye(c);
+		}
+		if (conn_records(c) > 0)
+			return;
 		if (!c->fin_sent)
 			(void)shutdown(c->fd, SHUT_WR);
 		c->fin_sent = true;
@@ -196,6 +207,7 @@ maybe_end(struct conn *c)
 	} else if (c->eof && c->holds == 0) { /* nothing is read while there is a rest */
 		conn_end(c, ZR_CLOSED,
 		    frame_partial(&c->frame) > 0 ? "the peer closed in the middle of a message"
+		    : c->cut			 ? "the peer closed without an end of TLS"
 						 : "the peer closed the connection");
 	}
 }
@@ -237,6 +249,14 @@ on_soon(evutil_socket_t fd, short what, void *arg)
 	leave(c);
 }
 
+void
+conn_stand(struct conn *c)
+{
+	c->up = true;
+	if (c->outgoing && c->spec.ops->connected != NULL && !c->finishing)
+		c->spec.ops->connected(c->spec.arg, c);
+}
+
 static void
 finish_connect(struct conn *c)
 {
@@ -250,10 +270,12 @@ finish_connect(struct conn *c)
 		c->why.code = err == ETIMEDOUT ? ZR_TIMEOUT : ZR_IO;
 		return;
 	}
-	c->up = true;
+	c->tcp = true;
 	(void)sock_local(c->fd, &c->local);
-	if (c->spec.ops->connected != NULL && !c->finishing)
-		c->spec.ops->connected(c->spec.arg, c);
+	if (c->tls != NULL)
+		conn_tls_start(c);
+	else
+		conn_stand(c);
 }
 
 static void
@@ -264,7 +286,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	enter(c);
-	if (!c->up)
+	if (!c->tcp)
 		finish_connect(c);
 	work(c);
 	leave(c);
@@ -281,7 +303,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	enter(c);
 	c->armed_at = NEVER;
 	if (c->connect_at != 0 && c->connect_at <= now)
-		conn_end(c, ZR_TIMEOUT, "no connection in time");
+		conn_end(c, ZR_TIMEOUT,
+		    c->tcp ? "the TLS handshake was not over in time" : "no connection in time");
 	else if (c->message_at != 0 && c->message_at <= now)
 		conn_end(c, ZR_TIMEOUT, "a message was not complete in time");
 	else if (c->stall_at != 0 && c->stall_at <= now)
@@ -293,12 +316,18 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	leave(c);
 }
 
+/* With TLS where the specification wants it; NULL: out of memory, and fd is not closed. */
 static struct conn *
 make(const struct conn_spec *spec, int fd, const struct zr_addr *peer)
 {
-	struct conn *c = zr_xcalloc(1, sizeof(*c));
+	struct tls *tls = spec->tls != NULL ? tls_open(spec->tls, peer) : NULL;
+	struct conn *c;
 
+	if (tls == NULL && spec->tls != NULL) /* never in the clear instead */
+		return NULL;
+	c = zr_xcalloc(1, sizeof(*c));
 	c->spec = *spec;
+	c->tls = tls;
 	c->fd = fd;
 	c->peer = *peer;
 	c->armed_at = NEVER;
@@ -319,13 +348,17 @@ conn_open_fd(
 {
 	struct conn *c;
 
-	if (spec->tls != NULL) { /* never in the clear instead */
+	assert(spec->tls == NULL || spec->tls->server);
+	c = make(spec, fd, peer);
+	if (c == NULL) {
 		close(fd);
 		return NULL;
 	}
-	c = make(spec, fd, peer);
 	c->local = *local;
-	c->up = true;
+	c->tcp = true;
+	c->up = c->tls == NULL;
+	if (c->tls != NULL && spec->connect_us <= 0)
+		c->spec.connect_us = CONN_HANDSHAKE_US;
 	settle(c);
 	return c;
 }
@@ -339,12 +372,9 @@ conn_connect(const struct conn_spec *spec, const struct zr_addr *dest, const str
 	int fd = sock_open(dest, SOCK_STREAM, e);
 	struct conn *c;
 
+	assert(spec->tls == NULL || !spec->tls->server);
 	if (fd < 0)
 		return NULL;
-	if (spec->tls != NULL) {
-		(void)zr_fail(e, ZR_TLS, "this build speaks no TLS");
-		goto fail;
-	}
 	if (spec->fd_max > 0 && fd >= spec->fd_max) {
 		sock_fail(e, EMFILE, "no connection to", dest);
 		goto fail;
@@ -360,6 +390,11 @@ conn_connect(const struct conn_spec *spec, const struct zr_addr *dest, const str
 		goto fail;
 	}
 	c = make(spec, fd, dest);
+	if (c == NULL) {
+		(void)zr_fail(e, ZR_LIMIT, "no memory for TLS");
+		goto fail;
+	}
+	c->outgoing = true;
 	event_add(&c->writable, NULL);
 	settle(c);
 	return c;
@@ -467,24 +502,4 @@ bool
 conn_is_up(const struct conn *c)
 {
 	return c->up && !c->eof && !c->finishing && !conn_over(c);
-}
-
-struct tls_peer *
-conn_tls_peer(const struct conn *c)
-{
-	(void)c;
-	return NULL;
-}
-
-bool
-conn_is_tls(const struct conn *c)
-{
-	return c->spec.tls != NULL;
-}
-
-bool
-conn_tls_resumed(const struct conn *c)
-{
-	(void)c;
-	return false;
 }

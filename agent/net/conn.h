@@ -64,7 +64,7 @@ struct conn_spec {
 
 #define CONN_HANDSHAKE_US INT64_C(10000000) /* strangers do not get longer */
 
-/* Takes a non-blocking connected socket, in every case. */
+/* Takes a non-blocking connected socket, in every case.  NULL: no memory for TLS. */
 struct conn *conn_open_fd(
     const struct conn_spec *spec, int fd, const struct zr_addr *peer, const struct zr_addr *local);
 

@@ -16,18 +16,28 @@
 
 #define READ_MAX 65536 /* octets of one recv(), on the stack */
 #define READS 4	       /* recv() calls per turn: others wait as well */
+#define WRITES 4       /* likewise send(), with TLS */
 #define COMPACT 65536  /* octets sent before the rest is moved to the front */
 #define KEEP 4096      /* octets of output buffer an idle connection may hold */
 
+/* *more: a short count says the same as EAGAIN would next. */
 static ssize_t
-get(struct conn *c, uint8_t *p, size_t n)
+get(struct conn *c, uint8_t *p, size_t n, bool *more)
 {
-	return recv(c->fd, p, n, MSG_DONTWAIT);
+	ssize_t got;
+
+	if (c->tls != NULL)
+		return conn_tls_get(c, p, n, more);
+	got = recv(c->fd, p, n, MSG_DONTWAIT);
+	*more = got == (ssize_t)n;
+	return got;
 }
 
 static ssize_t
 put(struct conn *c, const uint8_t *p, size_t n)
 {
+	if (c->tls != NULL)
+		return conn_tls_put(c, p, n);
 	return send(c->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -77,7 +87,7 @@ take_octets(struct conn *c, const uint8_t *p, size_t n)
 	c->stats.octets_in += n;
 	if (c->finishing) /* read only so that no reset follows our last octets */
 		return;
-	used = feed(c, p, n);
+	used = conn_may_hand_out(c) ? feed(c, p, n) : 0; /* `connected` may have paused */
 	buf_bytes(&c->rest, p + used, n - used);
 	if (c->rest.bad)
 		conn_end(c, ZR_NOMEM, "out of memory for a message");
@@ -86,14 +96,16 @@ take_octets(struct conn *c, const uint8_t *p, size_t n)
 void
 conn_read(struct conn *c)
 {
+	_Static_assert(READ_MAX >= CONN_TLS_READ + 16384, "a record may have begun before");
 	uint8_t p[READ_MAX];
 
 	for (int i = 0; i < READS && conn_wants_octets(c); i++) {
-		ssize_t n = get(c, p, sizeof(p));
+		bool more = false;
+		ssize_t n = get(c, p, sizeof(p), &more);
 
 		if (n > 0) {
 			take_octets(c, p, (size_t)n);
-			if ((size_t)n < sizeof(p))
+			if (!more)
 				return;
 		} else if (n == 0) {
 			c->eof = true;
@@ -106,31 +118,41 @@ conn_read(struct conn *c)
 }
 
 /* One call; a short count says the same as EAGAIN would next: no room for more. */
-static void
-send_queued(struct conn *c)
+static bool
+send_some(struct conn *c)
 {
 	ssize_t n;
 
 	do
 		n = put(c, c->out.data + c->out_sent, conn_pending(c));
 	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
 		conn_end_errno(c, errno, "cannot send to");
-		return;
-	}
-	if (n > 0) {
-		c->out_sent += (size_t)n;
-		c->stats.octets_out += (size_t)n;
-		c->stall_at = 0;
-	}
-	if (conn_pending(c) > 0)
+	if (n <= 0)
+		return false;
+	c->out_sent += (size_t)n;
+	c->stats.octets_out += (size_t)n;
+	c->stall_at = 0;
+	return true;
+}
+
+/* With TLS a call takes the octets of a few records. */
+static void
+send_queued(struct conn *c)
+{
+	for (int i = 0; send_some(c); i++)
+		if (c->tls == NULL || i + 1 == WRITES || conn_pending(c) == 0)
+			break;
+	if (!conn_over(c) && conn_pending(c) + conn_records(c) > 0)
 		event_add(&c->writable, NULL);
 }
 
 void
 conn_write(struct conn *c)
 {
-	if (c->up && !conn_over(c) && conn_pending(c) > 0)
+	bool some = c->up ? conn_pending(c) + conn_records(c) > 0 : conn_records(c) > 0;
+
+	if (some && !conn_over(c))
 		send_queued(c);
 	if (conn_pending(c) == 0) {
 		buf_reset(&c->out);
@@ -151,6 +173,9 @@ conn_tell_drained(struct conn *c)
 		if (c->spec.ops->drained != NULL)
 			c->spec.ops->drained(c->spec.arg, c);
 	}
-	if (conn_pending(c) == 0 && c->out.cap > KEEP)
+	if (conn_pending(c) > 0)
+		return;
+	if (c->out.cap > KEEP)
 		buf_clear(&c->out);
+	conn_tls_trim(c, KEEP);
 }
