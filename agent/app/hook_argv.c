@@ -15,7 +15,9 @@ hook_zone(const uint8_t *name, char out[NAME_TEXT_MAX])
 
 	name_show(name, out);
 	if (out[0] == '-') { /* one octet of at most 255, each of which may take four */
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): with its NUL, from + 1 */
 		memmove(out + strlen(dash), out + 1, strlen(out));
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): in front of it */
 		memcpy(out, dash, strlen(dash));
 	}
 	return out;

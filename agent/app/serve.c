@@ -3,6 +3,7 @@
  * Queries from downstreams: SOA from memory, transfers by leave to a worker.  A stream pins its
  * version: its segments are not swept before the stream has ended.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +195,7 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	s->from_serial = out->from_serial;
 	s->started = a->now;
 	s->peer = to->from;
+	assert(who->downstream != NULL); /* else it may not transfer */
 	s->downstream = agent_intern(a, who->downstream->name);
 	s->sure = who->sure;
 	/* A whole zone in answer to IXFR proves nothing: BIND looks at its first SOA and stops. */
@@ -261,9 +263,11 @@ carry_out(struct agent *a, struct entry *en, const struct asker *who, const stru
 			note_current(en, who, to, out);
 		return;
 	case XFROUT_FULL:
+		assert(en != NULL); /* the judge sends a zone only when it was given one */
 		start_stream(a, en, who, to, m, out);
 		return;
 	case XFROUT_DIFF:
+		assert(en != NULL);
 		if (to->tcp)
 			start_stream(a, en, who, to, m, out);
 		else

@@ -42,7 +42,7 @@ take_octet(struct spawn *s, char c)
 		c = ' ';
 	if (c == ' ' && s->len == 0)
 		return;
-	s->line[s->len++] = c >= ' ' && c < 0x7f ? c : '?';
+	s->line[s->len++] = (char)(c >= ' ' && c < 0x7f ? c : '?');
 	s->whole = s->len == SPAWN_LINE_MAX;
 }
 

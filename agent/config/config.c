@@ -229,7 +229,7 @@ config_load(const char *path, struct config_report *r)
 		    &l.faults, (struct place){l.file, 0, 0}, "cannot be read: %s", strerror(err));
 	else
 		load_text(&l, data, len);
-	if (l.secrets)
+	if (l.secrets && data != NULL)
 		explicit_bzero(data, len);
 	free(data);
 	return load_end(&l, r);

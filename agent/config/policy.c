@@ -228,6 +228,7 @@ policy_of_template(struct load *l, const struct node *name)
 	const char *text = name != NULL ? name->text : DEFAULT_NAME;
 	const struct config_template *t = table_get(l->template_name, text, strlen(text));
 
+	assert(t != NULL || name != NULL); /* the default one is always there */
 	if (t == NULL)
 		unknown_name(
 		    l, name, "template", l->template_name, offsetof(struct config_template, name));
@@ -249,6 +250,7 @@ policy_of_zone(struct load *l, const struct node *zone, const char *name)
 		return p;
 	if (p == NULL) /* all the same: see what else is wrong */
 		p = policy_of_template(l, NULL);
+	assert(p != NULL);
 	d = (struct policy_draft){.p = *p};
 	schema_apply(&schema_zone, zone, &d, l);
 	resolve(l, &d);

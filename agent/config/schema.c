@@ -19,7 +19,7 @@ set_default(const struct schema_key *k, void *at, struct load *l)
 	bool good;
 
 	assert(strlen(k->def) < sizeof(text));
-	strcpy(text, k->def);
+	memcpy(text, k->def, strlen(k->def) + 1);
 	root.text = text;
 	for (char *p = text, *save; list; p = NULL) {
 		char *word = strtok_r(p, " ", &save);
@@ -66,9 +66,9 @@ unknown_key(const struct schema *s, const struct node *n, struct load *l)
 	struct near near;
 
 	near_init(&near, n->key);
-	for (; s != NULL; s = s->base)
-		for (size_t i = 0; i < s->count; i++)
-			near_try(&near, s->keys[i].key);
+	for (const struct schema *b = s; b != NULL; b = b->base)
+		for (size_t i = 0; i < b->count; i++)
+			near_try(&near, b->keys[i].key);
 	load_key_error(
 	    l, n, "unknown key %s of %s%s", fault_show(n->key, show), what, near_text(&near, text));
 }

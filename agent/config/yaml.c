@@ -6,6 +6,7 @@
  */
 #include "config/node.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
@@ -228,6 +229,7 @@ on_event(struct builder *b, const yaml_event_t *ev)
 		break;
 	case YAML_MAPPING_END_EVENT:
 	case YAML_SEQUENCE_END_EVENT:
+		assert(b->depth > 0); /* libyaml ends only what it has begun */
 		b->depth--;
 		break;
 	case YAML_SCALAR_EVENT:

@@ -40,7 +40,7 @@ ede_shown(const struct edns *o, char out[EDE_TEXT_SHOWN + 4])
 	for (size_t i = 0; i < n; i++) {
 		uint8_t c = o->ede_text[i];
 
-		out[at++] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+		out[at++] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
 	}
 	out[at] = '\0';
 	return out;

@@ -38,7 +38,7 @@ ctl_client_open(struct ctl_client **out, const char *path, struct zr_err *e)
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return zr_fail(
 		    e, ZR_IO, "%s: longer than %zu octets", path, sizeof(sun.sun_path) - 1);
-	strcpy(sun.sun_path, path);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return zr_fail(e, ZR_IO, "socket: %s", strerror(errno));

@@ -86,6 +86,7 @@ reply_start(struct session *s, const char *line, size_t len)
 		last_line(s, &err);
 		return;
 	}
+	assert(cmd != NULL); /* else check_args() has failed */
 	s->reply = zr_xcalloc(1, sizeof(*s->reply));
 	s->reply->session = s;
 	cmd->handler(s->ctl->arg, s->reply, q.argc, q.argv);

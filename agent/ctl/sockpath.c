@@ -120,8 +120,8 @@ sockpath_listen(struct sockpath *s, const char *path, struct zr_err *e)
 		return zr_fail(e, ZR_CONF,
 		    "path of the control socket is longer than %zu octets: %s",
 		    sizeof(sun.sun_path) - 1, path);
-	strcpy(sun.sun_path, path);
-	strcpy(s->path, path);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	memcpy(s->path, path, strlen(path) + 1);
 	lock = lock_dir(path, e);
 	if (lock < 0)
 		return -1;

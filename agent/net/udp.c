@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "net/sock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
@@ -107,6 +108,7 @@ set_source(struct msghdr *h, const struct udp_local *local)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(h);
 
+	assert(c != NULL); /* the caller gives room for it */
 	memset(h->msg_control, 0, h->msg_controllen);
 	if (local->addr.family == 4) {
 		struct in_pktinfo info = {0};

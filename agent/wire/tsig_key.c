@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "wire/tsig_p.h"
 
+#include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -85,7 +86,8 @@ prepare(enum tsig_alg alg, const uint8_t *secret, size_t len)
 	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX *ctx = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
 
-	strcpy(digest, algs[alg].digest);
+	assert(strlen(algs[alg].digest) < sizeof(digest));
+	memcpy(digest, algs[alg].digest, strlen(algs[alg].digest) + 1);
 	EVP_MAC_free(hmac); /* the context holds it */
 	if (ctx != NULL && EVP_MAC_init(ctx, secret, len, params) == 1)
 		return ctx;

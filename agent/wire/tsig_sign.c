@@ -59,6 +59,7 @@ sign(struct tsig_txn *t, struct tsig_rr *rr, enum cover cover, struct buf *b, st
 	uint8_t mac[TSIG_MAC_MAX];
 	size_t alg_len;
 	EVP_MAC_CTX *m;
+	int rc;
 
 	if (b->bad)
 		return zr_fail(e, ZR_NOMEM, "the message is not complete");
@@ -76,7 +77,9 @@ sign(struct tsig_txn *t, struct tsig_rr *rr, enum cover cover, struct buf *b, st
 		return zr_fail(e, ZR_INTERNAL, "libcrypto could not sign");
 	rr->mac = mac;
 	rr->mac_len = (uint16_t)tsig_alg_mac(k->alg);
-	if (append(b, k->name, tsig_alg_wire(k->alg, &alg_len), rr, e) < 0)
+	rc = append(b, k->name, tsig_alg_wire(k->alg, &alg_len), rr, e);
+	rr->mac = NULL; /* that one ends here */
+	if (rc < 0)
 		return -1;
 	memcpy(t->mac, mac, rr->mac_len);
 	t->mac_len = (uint8_t)rr->mac_len;
