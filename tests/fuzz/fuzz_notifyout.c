@@ -177,7 +177,7 @@ static void
 silence(struct world *w)
 {
 	for (unsigned n = 0; w->o.state != NOTIFYOUT_DONE; n++) {
-		FUZZ_CHECK(n < 20000);
+		FUZZ_CHECK(n < 40000); /* 7 days in pauses of a minute */
 		if (w->o.at_us > w->now)
 			w->now = w->o.at_us;
 		step(w, NOTIFYOUT_EV_TIMER, NULL);

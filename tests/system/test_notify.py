@@ -16,7 +16,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from fakedownstream import FakeDownstream
+from fakedownstream import FakeDownstream, query
 from fakeprimary import with_serial
 from fakewire import ede_of, notify_query
 from lab import SLOW, free_port, serial_at, wait_for
@@ -366,11 +366,12 @@ def test_10000_notifies_that_announce_what_comes(lab):
     nothing_more(s, "SOA", 1)
 
 
-def test_strangers_flood(lab):
+@pytest.mark.parametrize("what", ["NOTIFY", "SOA"])
+def test_strangers_flood(lab, what):
     """R-02, R-03: above their rate strangers get no answer, and who may notify is not disturbed."""
     s = Scene(lab, server={"notify-in-rate": 100})
     s.settle()
-    wire = notify_query(ZONE).to_wire()[2:]
+    wire = (notify_query(ZONE) if what == "NOTIFY" else query(ZONE, "SOA")).to_wire()[2:]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
         sock.bind((STRANGER, 0))
