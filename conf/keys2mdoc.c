@@ -66,6 +66,8 @@ type_text(const struct schema_key *k, char *out, size_t size)
 		return "path";
 	case VALUE_NAMES:
 		return "names";
+	case VALUE_USER:
+		return "user";
 	case VALUE_KEY:
 		return "name";
 	case VALUE_NAME:

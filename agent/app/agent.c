@@ -9,6 +9,7 @@
 
 #include "app/forced_p.h"
 #include "app/ready.h"
+#include "app/sandbox.h"
 #include "base/mem.h"
 
 /* UDP sockets for queries of our own, when the limit of descriptors allows. */
@@ -208,9 +209,7 @@ on_reload_signal(evutil_socket_t sig, short what, void *arg)
 
 	(void)sig;
 	(void)what;
-	ready_tell("RELOADING=1");
 	agent_reload(arg, &n, NULL, NULL);
-	ready_tell("READY=1");
 }
 
 static void
@@ -424,9 +423,12 @@ agent_new(const struct agent_options *o, struct config *c, struct zr_err *e)
 	if (open_loop(a, e) != 0 || targets_open(a, e) != 0)
 		goto fail;
 	policy_build(a, NULL);
-	/* The control socket first: it tells a second daemon apart before anything is touched. */
-	if (live_open(a, e) != 0 || open_store(a, e) != 0 || load_store(a, e) != 0 ||
-	    listeners_open(a, e) != 0)
+	/*
+	 * The control socket first: it tells a second daemon apart before anything is touched.  Who
+	 * asks before the zones are there is answered when they are.
+	 */
+	if (live_open(a, e) != 0 || listeners_open(a, e) != 0 || sandbox_close(c, e) != 0 ||
+	    open_store(a, e) != 0 || load_store(a, e) != 0 || watchdog_open(a, e) != 0)
 		goto fail;
 	return a;
 fail:
@@ -541,6 +543,7 @@ agent_free(struct agent *a)
 	if (a == NULL)
 		return;
 	listeners_close(a);
+	watchdog_close(a);
 	hook_close(a);
 	ctl_close(a->ctl);
 	stop_workers(a);

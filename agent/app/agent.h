@@ -11,10 +11,12 @@
 #include "config/config.h"
 
 struct agent;
+struct helper;
 
 struct agent_options {
 	const char *config_path;
 	const char *version;
+	struct helper *helper;	/* runs commands; the caller's, and free it after the agent */
 	bool debug;		/* log level debug whatever the configuration says */
 	unsigned store_slow_ms; /* tests: every commit takes so much longer */
 };

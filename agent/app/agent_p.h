@@ -41,6 +41,7 @@ struct hook_job;
 struct owed_sign;
 struct probe;
 struct targets;
+struct watchdog;
 struct zone_targets;
 
 /* Where an answer goes. */
@@ -248,8 +249,9 @@ struct agent {
 	uint32_t next_epoch;
 	struct rng rng;
 	struct ctl *ctl;
-	struct hooks *hooks;	 /* hook.c */
-	struct targets *targets; /* targets.c: resolver and its cache */
+	struct hooks *hooks;	   /* hook.c */
+	struct targets *targets;   /* targets.c: resolver and its cache */
+	struct watchdog *watchdog; /* watchdog.c; NULL: nobody waits for it */
 	struct log_limit stranger_log, zone_log;
 	struct agent_stats stats;
 	struct zr_now started;
@@ -513,7 +515,7 @@ struct store_hook *hook_rows(
     struct entry *en, const struct zone_commit *zc, const char *source, size_t *count);
 /* Rows are on disk: they are run when it is their turn.  Also at start. */
 void hook_owe(struct entry *en, const struct store_hook *rows, size_t n);
-int hook_open(struct agent *a, struct zr_err *e); /* SIGCHLD, queue; before hook_owe() */
+int hook_open(struct agent *a, struct zr_err *e); /* queue; before hook_owe() */
 /*
  * Stopping: what runs is told to end, and stays owed until after the next start.  While hook_busy()
  * the loop is not to end; it asks agent_maybe_quit() again, after 5 s at the latest.
@@ -555,6 +557,12 @@ int live_open(struct agent *a, struct zr_err *e);
 void live_marked(struct ctl_reply *r, bool ok);		    /* the zone's mark is on disk */
 void live_synced(struct agent *a, struct store_order *o);   /* STORE_SYNC came back */
 void live_notified(struct agent *a, struct store_order *o); /* rows of `notify` came back */
+
+/* ---- watchdog.c ---- */
+
+int watchdog_open(struct agent *a, struct zr_err *e);
+void watchdog_answered(struct agent *a); /* a worker, or the store */
+void watchdog_close(struct agent *a);
 
 /* ---- reload.c ---- */
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "app/agent_p.h"
-#include "app/spawn.h"
 #include "core/hookrun.h"
 #include "wire/name.h"
 
@@ -57,7 +56,7 @@ struct hook_job {
 	struct hook_line *line;
 	struct hook_row row;	/* owed */
 	struct hook_row tried;	/* for which `child` runs */
-	struct spawn *child;	/* NULL: none */
+	uint64_t child;		/* its number at the helper; 0: none runs */
 	struct zr_mono started; /* the child */
 	int64_t timeout_us;	/* its time */
 	struct zr_wall since;	/* in this state */
@@ -67,10 +66,12 @@ struct hook_job {
 struct hooks {
 	struct hookq queue;
 	struct heap timers;
-	struct event *chld, *timer, *pump;
+	struct event *timer, *pump;
 	struct table *lines; /* struct hook_line by name */
 	struct hook_job *running;
+	uint64_t next_child;
 	bool stopping, killed;
+	bool gone; /* the helper: nothing can be run any more */
 };
 
 /* The downstream of the zone that has a command for it, and the command; NULL: none (any more). */
@@ -81,8 +82,10 @@ const struct config_downstream *hook_command(
 
 /* Starts its child; when that fails the try has ended. */
 void hook_start(struct hook_job *j);
-/* Has its child ended?  Then so has the try.  The job may be gone after this. */
-void hook_look(struct hook_job *j);
+/* Its child is there. */
+void hook_started(struct hook_job *j, pid_t pid);
+/* Its child has ended, and so has the try.  The job may be gone after this. */
+void hook_ended(struct hook_job *j, bool ran, int status, const char *line);
 
 /* ---- hook.c ---- */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "app/helper.h"
 #include "app/hook_p.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -18,12 +19,14 @@ kind_of(const struct hook_row *r)
 
 /* What was said by it stands behind; cut when it is too long. */
 static void
-describe(const struct hook_job *j, int status, char out[ZR_ERR_TEXT])
+describe(const struct hook_job *j, bool ran, int status, const char *line, char out[ZR_ERR_TEXT])
 {
-	const char *line = spawn_line(j->child), *colon = *line != '\0' ? ": " : "";
+	const char *colon = *line != '\0' ? ": " : "";
 	char limit[PARSE_TEXT_MAX];
 
-	if (j->run.state == HOOKRUN_ENDING)
+	if (!ran)
+		snprintf(out, ZR_ERR_TEXT, "%s", line);
+	else if (j->run.state == HOOKRUN_ENDING)
 		snprintf(out, ZR_ERR_TEXT, "not done in %s%s%s",
 		    duration_text(j->timeout_us, limit), colon, line);
 	else if (status < 0)
@@ -147,19 +150,15 @@ unlink_running(struct hook_job *j)
 }
 
 void
-hook_look(struct hook_job *j)
+hook_ended(struct hook_job *j, bool ran, int status, const char *line)
 {
 	char text[ZR_ERR_TEXT], name[NAME_TEXT_MAX];
 	enum hookrun_end end;
-	int status;
 
-	if (!spawn_ended(j->child, j->run.state == HOOKRUN_ENDING || j->agent->stopping, &status))
-		return;
-	describe(j, status, text);
+	describe(j, ran, status, line, text);
 	end = end_of(j, status);
 	unlink_running(j);
-	spawn_free(j->child);
-	j->child = NULL;
+	j->child = 0;
 	if (!j->agent->hooks->stopping) {
 		try_ended(j, end, text);
 		return;
@@ -176,40 +175,39 @@ hook_look(struct hook_job *j)
 
 /* ---- the start ---- */
 
-static void
-fill_vars(struct hook_vars *v, const struct hook_job *j)
+void
+hook_started(struct hook_job *j, pid_t pid)
 {
-	const struct hook_row *r = &j->tried;
+	const struct config_argv *argv = NULL;
+	char zone[NAME_TEXT_MAX];
 
-	hook_zone(j->entry->name, v->zone);
-	snprintf(v->serial, sizeof(v->serial), "%u", r->serial);
-	v->old_serial[0] = '\0';
-	if (r->has_old)
-		snprintf(v->old_serial, sizeof(v->old_serial), "%u", r->old_serial);
-	v->primary = r->primary;
-	v->kind = kind_of(r);
-	v->downstream = j->line->name;
+	if (j->entry == NULL ||
+	    hook_command(j->entry, j->line->name, j->tried.forced, &argv) == NULL)
+		return;
+	log_event(LOG_LVL_DEBUG, "hook-started", LS("zone", hook_zone(j->entry->name, zone)),
+	    LS("downstream", j->line->name), LU("serial", j->tried.serial),
+	    LS("kind", kind_of(&j->tried)), LU("tries", j->run.tries), LS("program", argv->v[0]),
+	    LI("pid", pid));
 }
 
 static int
-spawn_job(struct hook_job *j, const struct config_argv *argv, struct zr_err *e)
+run(struct hook_job *j, struct zr_err *e)
 {
-	struct hook_vars vars;
-	char **av, **env;
-	int rc;
+	const struct hook_row *r = &j->tried;
+	char zone[NAME_TEXT_MAX];
+	const struct helper_job job = {.id = ++j->agent->hooks->next_child,
+	    .downstream = j->line->name,
+	    .zone = hook_zone(j->entry->name, zone),
+	    .primary = r->primary,
+	    .serial = r->serial,
+	    .old_serial = r->old_serial,
+	    .has_old = r->has_old,
+	    .forced = r->forced};
 
-	fill_vars(&vars, j);
-	av = hook_argv(argv, &vars);
-	env = hook_env(&vars);
-	rc = spawn_start(&j->child, j->agent->base, av, env, e);
-	if (rc == 0)
-		log_event(LOG_LVL_DEBUG, "hook-started", LS("zone", vars.zone),
-		    LS("downstream", vars.downstream), LU("serial", j->tried.serial),
-		    LS("kind", vars.kind), LU("tries", j->run.tries), LS("program", av[0]),
-		    LI("pid", spawn_pid(j->child)));
-	hook_vector_free(av);
-	hook_vector_free(env);
-	return rc;
+	if (helper_run(j->agent->opt.helper, &job, e) != 0)
+		return -1;
+	j->child = job.id;
+	return 0;
 }
 
 /* Whoever has no command any more was struck off before. */
@@ -230,7 +228,7 @@ hook_start(struct hook_job *j)
 		return;
 	}
 	j->timeout_us = d->hook_timeout_us;
-	if (spawn_job(j, argv, &e) != 0) {
+	if (run(j, &e) != 0) {
 		try_ended(j, HOOKRUN_END_FAILED, e.text);
 		return;
 	}
@@ -246,8 +244,8 @@ hook_start(struct hook_job *j)
 static void
 json_job(struct buf *b, const struct hook_job *j)
 {
-	const struct hook_row *r = j->child != NULL ? &j->tried : &j->row;
-	bool retry = j->child == NULL && j->run.tries > 0;
+	const struct hook_row *r = j->child != 0 ? &j->tried : &j->row;
+	bool retry = j->child == 0 && j->run.tries > 0;
 	char name[NAME_TEXT_MAX];
 
 	buf_str(b, "{\"kind\":\"hook\",\"zone\":");
@@ -255,9 +253,9 @@ json_job(struct buf *b, const struct hook_job *j)
 	buf_str(b, ",\"name\":");
 	buf_json(b, j->line->name);
 	buf_fmt(b, ",\"state\":\"%s\",\"forced\":%s,\"serial\":%u,\"since_at\":%lld,\"tries\":%u",
-	    j->child != NULL ? "running"
-	    : retry	     ? "retry"
-			     : "waiting",
+	    j->child != 0 ? "running"
+	    : retry	  ? "retry"
+			  : "waiting",
 	    r->forced ? "true" : "false", r->serial, (long long)j->since.us, j->run.tries);
 	if (j->run.at_us > j->agent->now.mono.us)
 		buf_fmt(

@@ -29,6 +29,9 @@ handle(struct agent *a, struct mail *m)
 	case MAIL_CLIENT_GONE:
 		clients_gone(a, (struct accept_mail *)(void *)m);
 		break;
+	case MAIL_PING:
+		watchdog_answered(a);
+		break;
 	case MAIL_STOPPED:
 		a->stopped_workers++;
 		break;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/agent_p.h"
+#include "app/sandbox.h"
 #include "base/mem.h"
 
 #define BACKLOG 512
@@ -133,6 +134,8 @@ listener_new(struct agent *a, const struct zr_addr *addr, struct zr_err *e)
 		l->tcp = listen_open(a->base, addr, BACKLOG, clients_accept, l, e);
 	if (l->tcp == NULL) {
 		zr_fail_in(e, "cannot listen on %s", addr_text(addr, text));
+		strncat(e->text, sandbox_port_advice(addr->port),
+		    sizeof(e->text) - strlen(e->text) - 1);
 		listener_free(l);
 		return NULL;
 	}

@@ -27,6 +27,7 @@ enum mail_type {
 	MAIL_REPLY,	   /* main -> worker: struct bytes_mail */
 	MAIL_STREAM,	   /* main -> worker: struct stream_mail */
 	MAIL_STOP,	   /* main -> worker: struct mail */
+	MAIL_PING,	   /* main -> worker, and the same back: struct mail */
 	MAIL_JOB_DONE,	   /* worker -> main: struct job_done_mail */
 	MAIL_JOB_PROGRESS, /* worker -> main: struct job_progress_mail */
 	MAIL_REQUEST,	   /* worker -> main: struct bytes_mail */

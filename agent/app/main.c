@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,9 @@
 #include <unistd.h>
 
 #include "app/agent.h"
+#include "app/helper.h"
+#include "app/ready.h"
+#include "app/sandbox.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "config/config.h"
@@ -103,6 +107,27 @@ slow_commits(void)
 	return text != NULL && parse_u64(text, &ms) && ms < 60000 ? (unsigned)ms : 0;
 }
 
+/* 0, 1 and 2 must not become something else, whoever closed them. */
+static void
+open_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static int
+failed(const struct zr_err *e)
+{
+	log_event(LOG_LVL_ERROR, "start-failed", LS("reason", e->text));
+	fprintf(stderr, "zonerelayd: %s\n", e->text);
+	return EXIT_FAILURE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -110,12 +135,14 @@ main(int argc, char **argv)
 	struct config_report report = {.line = on_problem};
 	struct agent_options ao;
 	struct config *c;
+	struct helper *helper = NULL;
 	struct agent *a;
 	struct zr_err e;
 	int rc = parse_options(argc, argv, &o);
 
 	if (rc >= 0)
 		return rc;
+	open_standard();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no death */
 	c = config_load(o.path, &report);
@@ -129,18 +156,24 @@ main(int argc, char **argv)
 	log_open(o.debug ? LOG_LVL_DEBUG : c->log.level, c->log.format, c->log.dest);
 	log_event(LOG_LVL_INFO, "starting", LS("version", PACKAGE_VERSION), LS("config", o.path),
 	    LU("zones", c->zone_count));
+	if (sandbox_begin(c, &e) != 0 || helper_fork(&helper, c, o.path, &e) != 0) {
+		config_free(c);
+		return failed(&e);
+	}
+	ready_open();
 	ao = (struct agent_options){.config_path = o.path,
+	    .helper = helper,
 	    .version = PACKAGE_VERSION,
 	    .debug = o.debug,
 	    .store_slow_ms = slow_commits()};
 	a = agent_new(&ao, c, &e);
 	if (a == NULL) {
-		log_event(LOG_LVL_ERROR, "start-failed", LS("reason", e.text));
-		fprintf(stderr, "zonerelayd: %s\n", e.text);
-		return EXIT_FAILURE;
+		helper_free(helper);
+		return failed(&e);
 	}
 	agent_run(a);
 	agent_free(a);
+	helper_free(helper);
 	log_event(LOG_LVL_INFO, "stopped");
 	return EXIT_SUCCESS;
 }

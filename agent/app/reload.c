@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "app/agent_p.h"
+#include "app/helper.h"
+#include "app/ready.h"
+#include "app/sandbox.h"
 #include "base/mem.h"
 
 static void
@@ -16,12 +19,21 @@ warn_fixed(const char *key, bool same)
 		log_event(LOG_LVL_WARN, "reload-needs-restart", LS("key", key));
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 static void
 warn_all_fixed(const struct agent *a, const struct config *now)
 {
 	warn_fixed("server.workers", now->server.workers == a->cfg->server.workers);
 	warn_fixed("server.database", strcmp(now->server.database, a->database) == 0);
 	warn_fixed("server.control", strcmp(now->server.control, a->control) == 0);
+	warn_fixed("server.user", same_text(now->server.user, a->cfg->server.user));
+	warn_fixed("server.confine", now->server.confine == a->cfg->server.confine);
+	warn_fixed("server.core-dumps", now->server.core_dumps == a->cfg->server.core_dumps);
 	warn_fixed("log.format", now->log.format == a->cfg->log.format);
 	warn_fixed("log.to", now->log.dest == a->cfg->log.dest);
 }
@@ -75,12 +87,11 @@ reload_sweep(struct agent *a)
 	policy_sweep_retired(a);
 }
 
-int
-agent_reload(struct agent *a, struct reload_count *n,
-    void (*problem)(void *arg, bool error, const char *text), void *arg)
+static int
+apply(struct agent *a, struct reload_count *n, struct sink *sink)
 {
-	struct sink sink = {problem, arg};
-	struct config_report report = {.line = report_line, .arg = &sink};
+	struct config_report report = {
+	    .line = report_line, .arg = sink, .denied = sandbox_file_advice()};
 	struct config *now = config_load(a->opt.config_path, &report), *before = a->cfg;
 	struct policy *policies = a->policies;
 	struct zr_err e;
@@ -98,10 +109,24 @@ agent_reload(struct agent *a, struct reload_count *n,
 	policy_build(a, before);
 	targets_reconfigure(a);
 	zones_apply(a, n);
+	helper_reload(a->opt.helper);
 	listeners_open(a, &e); /* says itself what it could not open */
 	retire_snapshot(a, before, policies);
 	log_event(LOG_LVL_INFO, "reloaded", LU("zones", n->zones), LU("added", n->added),
 	    LU("removed", n->removed), LU("changed", n->changed));
 	agent_schedule(a);
 	return 0;
+}
+
+int
+agent_reload(struct agent *a, struct reload_count *n,
+    void (*problem)(void *arg, bool error, const char *text), void *arg)
+{
+	struct sink sink = {problem, arg};
+	int rc;
+
+	ready_reloading();
+	rc = apply(a, n, &sink);
+	ready_tell("READY=1");
+	return rc;
 }

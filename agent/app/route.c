@@ -337,6 +337,9 @@ route_store(struct agent *a, struct store_order *o)
 	case STORE_SYNC:
 		live_synced(a, o);
 		break;
+	case STORE_PING:
+		watchdog_answered(a);
+		break;
 	default:
 		break;
 	}

@@ -5,10 +5,10 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,68 +125,52 @@ find_program(const char *name, char *path, size_t size, struct zr_err *e)
 	}
 }
 
-/* Descriptor 2 first: when our own 0 to 2 are closed, the pipe may be one of them. */
-static int
-set_files(posix_spawn_file_actions_t *f, int errors)
+/* In the child.  All descriptors of ours are close-on-exec; what cannot be done is `told`. */
+static _Noreturn void
+become(const char *path, char *const argv[], char *const env[], int errors, int told, pid_t parent)
 {
-	int rc = posix_spawn_file_actions_adddup2(f, errors, 2);
+	sigset_t none;
+	int null, err;
 
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addopen(f, 0, "/dev/null", O_RDONLY, 0);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addopen(f, 1, "/dev/null", O_WRONLY, 0);
-#ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
-	/* All of ours are close-on-exec anyway; this is for those we were started with. */
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addclosefrom_np(f, 3);
-#endif
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addchdir_np(f, "/");
-	return rc;
-}
-
-static int
-set_attributes(posix_spawnattr_t *at)
-{
-	short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
-	sigset_t all, none;
-	int rc;
-
-	sigfillset(&all);
-	sigdelset(&all, SIGKILL);
-	sigdelset(&all, SIGSTOP);
+	setpgid(0, 0);
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
 	sigemptyset(&none);
-	rc = posix_spawnattr_setflags(at, flags);
-	if (rc == 0)
-		rc = posix_spawnattr_setpgroup(at, 0);
-	if (rc == 0)
-		rc = posix_spawnattr_setsigdefault(at, &all);
-	if (rc == 0)
-		rc = posix_spawnattr_setsigmask(at, &none);
-	return rc;
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Who starts it may be killed without a chance to end it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (getppid() == parent && null >= 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 &&
+	    dup2(errors, 2) == 2 && chdir("/") == 0)
+		execve(path, argv, env);
+	err = errno;
+	(void)!write(told, &err, sizeof(err));
+	_exit(127);
 }
 
 /* 0, or what is to be said. */
 static int
 spawn_now(pid_t *pid, const char *path, char *const argv[], char *const env[], int errors)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t at;
-	int rc = posix_spawn_file_actions_init(&files);
+	pid_t parent = getpid();
+	int told[2], err = 0;
+	ssize_t n;
 
-	if (rc != 0)
-		return rc;
-	rc = posix_spawnattr_init(&at);
-	if (rc == 0) {
-		rc = set_files(&files, errors);
-		if (rc == 0)
-			rc = set_attributes(&at);
-		if (rc == 0)
-			rc = posix_spawn(pid, path, &files, &at, argv, env);
-		posix_spawnattr_destroy(&at);
-	}
-	posix_spawn_file_actions_destroy(&files);
-	return rc;
+	if (pipe2(told, O_CLOEXEC) != 0)
+		return errno;
+	*pid = fork();
+	if (*pid == 0)
+		become(path, argv, env, errors, told[1], parent);
+	if (*pid < 0)
+		err = errno;
+	close(told[1]);
+	do /* until it is another program, or has failed to become it */
+		n = *pid < 0 ? 0 : read(told[0], &err, sizeof(err));
+	while (n < 0 && errno == EINTR);
+	close(told[0]);
+	if (n > 0)
+		waitpid(*pid, NULL, 0);
+	return err;
 }
 
 int
@@ -196,7 +180,7 @@ spawn_start(struct spawn **out, struct event_base *base, char *const argv[], cha
 	char path[4096];
 	struct spawn *s;
 	int fds[2], rc;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (find_program(argv[0], path, sizeof(path), e) != 0)
 		return -1;

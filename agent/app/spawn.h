@@ -3,9 +3,11 @@
  * A program as a child, without a shell: in a process group of its own, in the folder /, with
  * nothing open but 0 and 1 (/dev/null) and 2 (a pipe to us), all signals as they are by
  * default.  Of what it writes to 2 the first line is kept, the rest is read and thrown away, so
- * that it never waits for us.  Nothing here blocks.
+ * that it never waits for us.  When the caller's process dies, it is killed.  Nothing here blocks
+ * but the start, until the program is there.
  *
- * Owner: the main loop; its event base must handle SIGCHLD and then ask spawn_ended().
+ * Owner: the loop of a process with one thread and with 0, 1 and 2 open (helper_run.c); its event
+ * base must handle SIGCHLD and then ask spawn_ended().
  */
 #pragma once
 

@@ -78,6 +78,9 @@ handle(struct worker *w, struct mail *m)
 	case MAIL_STREAM:
 		client_stream(w, (struct stream_mail *)(void *)m);
 		break;
+	case MAIL_PING:
+		worker_report(w, m);
+		break;
 	case MAIL_STOP:
 		mail_free(m);
 		stop(w);

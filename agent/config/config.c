@@ -77,6 +77,22 @@ load_slurp(const char *path, bool regular, size_t max, char **data, size_t *len)
 	return err;
 }
 
+void
+load_file(struct load *l, const char *path)
+{
+	struct config_file *f = pool_alloc(l->arena, sizeof(*f));
+
+	f->path = pool_str(l->arena, path);
+	f->next = l->c->files;
+	l->c->files = f;
+}
+
+const char *
+load_advice(const struct load *l, int err)
+{
+	return err == EACCES && l->denied != NULL ? l->denied : "";
+}
+
 static bool
 good_name(const char *name)
 {
@@ -220,13 +236,15 @@ config_load(const char *path, struct config_report *r)
 	size_t len = 0;
 	int err;
 
-	load_init(&l, path, true);
+	load_init(&l, path, !r->no_lists);
 	l.no_secrets = r->no_secrets;
+	l.denied = r->denied;
+	load_file(&l, path);
 	l.open_to_all = stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IRWXO) != 0;
 	err = load_slurp(path, false, NODE_FILE_MAX, &data, &len);
 	if (err != 0)
-		fault_error(
-		    &l.faults, (struct place){l.file, 0, 0}, "cannot be read: %s", strerror(err));
+		fault_error(&l.faults, (struct place){l.file, 0, 0}, "cannot be read: %s%s",
+		    strerror(err), load_advice(&l, err));
 	else
 		load_text(&l, data, len);
 	if (l.secrets && data != NULL)

@@ -147,6 +147,9 @@ struct config_server {
 	bool listen_default; /* nobody asked for these: an address family we lack is no fault */
 	char *database;
 	char *control;
+	char *user;	 /* "user" or "user:group" to become; NULL: nobody */
+	bool confine;	 /* enter the cage */
+	bool core_dumps; /* may be left */
 	uint32_t workers;
 	uint32_t max_transfers_in;  /* total concurrent */
 	uint32_t max_transfers_out; /* total concurrent */
@@ -177,8 +180,15 @@ struct config_log {
 	enum log_dest dest;
 };
 
+/* A file that was read, by the name with which it was opened. */
+struct config_file {
+	const char *path;
+	struct config_file *next;
+};
+
 struct config {
 	struct config_server server;
+	struct config_file *files; /* the configuration itself among them */
 	struct config_log log;
 	struct config_key *keys;
 	size_t key_count;
@@ -200,6 +210,8 @@ struct config_report {
 	void (*line)(void *arg, bool error, const char *text);
 	void *arg;
 	bool no_secrets;	   /* the files with the secrets of keys are not opened */
+	bool no_lists;		   /* nor are the zone lists */
+	const char *denied;	   /* said behind every "Permission denied"; NULL: nothing */
 	unsigned errors, warnings; /* counted by config_load() */
 };
 

@@ -84,6 +84,20 @@ static const struct schema_key server_keys[] = {
     {"control", VALUE_PATH, AT(control), .def = ZR_RUNSTATEDIR "/zonerelay/zonerelay.sock",
 	.def_doc = "/run/zonerelay/zonerelay.sock",
 	.doc = "The socket on which zonerelayctl speaks to the daemon, at most 107 octets long."},
+    {"user", VALUE_USER, AT(user), .def_doc = "who started it",
+	.doc = "Started as root, the daemon opens its sockets and then becomes this user: "
+	       "'zonerelay' or 'zonerelay:group', by name or number, with the groups of the user, "
+	       "for good. The folders of the database and the control socket must be the user's, "
+	       "and the configuration with its files must be readable for it. Started as another "
+	       "than root it has no meaning."},
+    {"confine", VALUE_BOOL, AT(confine), .def = "yes",
+	.doc = "The daemon locks itself in, as far as the kernel can: of files it reaches only the "
+	       "folders of the database, of the control socket and of the files of the "
+	       "configuration (Landlock), of the kernel only what it uses (seccomp). Commands of "
+	       "downstreams are run by a process of their own outside. no: for debuggers."},
+    {"core-dumps", VALUE_BOOL, AT(core_dumps), .def = "no",
+	.doc = "yes: a crash may leave a core file, and debuggers of the same user may attach. It "
+	       "would hold the secrets of the keys."},
     {"workers", VALUE_COUNT, AT(workers), .def = "2", .min = 1, .max = 64,
 	.doc =
 	    "Threads for transfers. Each runs many transfers side by side; more than the machine "

@@ -35,7 +35,8 @@ read_secret(struct load *l, const struct node *n, const char *path, char out[SEC
 
 	fault_show(path, show);
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		load_error(l, n, "secret-file: %s cannot be read: %s", show, strerror(errno));
+		load_error(l, n, "secret-file: %s cannot be read: %s%s", show, strerror(errno),
+		    load_advice(l, errno));
 	} else if (!S_ISREG(st.st_mode)) {
 		load_error(l, n, "secret-file: %s is not a file", show);
 	} else if ((st.st_mode & S_IRWXO) != 0) {
@@ -83,6 +84,7 @@ secret_from_file(struct load *l, const struct node *n, struct config_key *k, enu
 {
 	char text[SECRET_FILE_MAX + 1];
 
+	load_file(l, k->secret_file);
 	if (!l->no_secrets && read_secret(l, n, k->secret_file, text) == 0)
 		set_secret(l, n, k, alg, "secret-file", text);
 	explicit_bzero(text, sizeof(text));

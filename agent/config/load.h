@@ -49,6 +49,7 @@ struct load {
 	const char *folder; /* the same as it was given, with "/", or "": for messages */
 	bool lists;	    /* read zone lists */
 	bool no_secrets;    /* do not open files with secrets */
+	const char *denied; /* of the report; "" */
 	bool open_to_all;   /* others may read the file itself */
 	bool secrets;	    /* the file has some: wipe what was read */
 	const struct node **primary_node;    /* by index */
@@ -67,6 +68,11 @@ struct config *config_load_text(
     const char *path, const void *data, size_t len, bool lists, struct config_report *r);
 /* A regular file as a whole; 0, or errno.  Caller frees. */
 int load_slurp(const char *path, bool regular, size_t max, char **data, size_t *len);
+
+/* A file of the configuration is going to be opened. */
+void load_file(struct load *l, const char *path);
+/* What is to be said behind strerror(err). */
+const char *load_advice(const struct load *l, int err);
 
 /* Faults at a value, and at its key. */
 struct place load_at(const struct load *l, const struct node *n);

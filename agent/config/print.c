@@ -184,6 +184,7 @@ put_value(struct buf *out, const struct schema_key *k, const void *at)
 		put_argv(out, at);
 		break;
 	case VALUE_PATH:
+	case VALUE_USER:
 		put_text(out, *(char *const *)at);
 		break;
 	case VALUE_KEY:
@@ -200,10 +201,14 @@ put_keys(struct buf *out, const struct schema *s, const void *from, const char *
 	for (size_t i = 0; i < s->count; i++) {
 		const struct schema_key *k = &s->keys[i];
 
+		const void *at = (const char *)from + k->at;
+
 		if (k->type >= VALUE_NAMES)
 			continue;
+		if (k->type == VALUE_USER && *(char *const *)at == NULL)
+			continue; /* there is no word for nobody */
 		buf_fmt(out, "%s%s: ", indent, k->key);
-		put_value(out, k, (const char *)from + k->at);
+		put_value(out, k, at);
 		buf_str(out, "\n");
 	}
 }

@@ -26,6 +26,7 @@ enum value_type {
 	VALUE_PREFIXES, /* struct config_prefixes */
 	VALUE_ARGV,	/* struct config_argv: a list of strings; one string is none */
 	VALUE_PATH,	/* char *, absolute: relative to the folder of the file */
+	VALUE_USER,	/* char *: "user" or "user:group"; NULL: none */
 	VALUE_KEY,	/* const struct config_key *; "none" is NULL */
 	VALUE_NAMES,	/* const struct node *: a list of names, looked up later */
 	VALUE_NAME,	/* const struct node *: one name */

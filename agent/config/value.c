@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NUMBER_SHOWN 22 /* characters: those of the largest number, and one more */
+
 const char *
 value_scalar(struct load *l, const struct schema_key *k, const struct node *n)
 {
@@ -49,7 +51,9 @@ read_number(struct load *l, const struct schema_key *k, const struct node *n, ui
 	if (text == NULL)
 		return false;
 	if (!parse_u64(text, &v)) {
-		load_error(l, n, "%s: %s is not a whole number", k->key, fault_show(text, show));
+		/* So long a text may be a secret in the wrong place. */
+		load_error(l, n, "%s: %s is not a whole number", k->key,
+		    strlen(text) < NUMBER_SHOWN ? fault_show(text, show) : "what stands here");
 		return false;
 	}
 	if (v < k->min || v > k->max) {
@@ -396,6 +400,30 @@ read_node(struct load *l, const struct schema_key *k, const struct node *n, cons
 	return n->kind != NODE_BAD;
 }
 
+/* Whether there is such a user is a matter of the machine, and of the start. */
+static bool
+read_user(struct load *l, const struct schema_key *k, const struct node *n, char **out)
+{
+	static const char octets[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-$";
+	const char *text = value_scalar(l, k, n), *group;
+	char show[SHOW_MAX];
+	size_t len;
+
+	if (text == NULL)
+		return false;
+	len = strspn(text, octets);
+	group = text[len] == ':' ? text + len + 1 : "-";
+	if (len == 0 || text[0] == '-' || group[0] == '\0' ||
+	    (text[len] != '\0' && text[len] != ':') || group[strspn(group, octets)] != '\0') {
+		load_error(l, n, "%s: %s is neither a user nor user:group", k->key,
+		    fault_show(text, show));
+		return false;
+	}
+	*out = pool_str(l->arena, text);
+	return true;
+}
+
 bool
 value_read(struct load *l, const struct schema_key *k, const struct node *n, void *at)
 {
@@ -424,6 +452,8 @@ value_read(struct load *l, const struct schema_key *k, const struct node *n, voi
 		return argv_read(l, k, n, at);
 	case VALUE_PATH:
 		return read_path(l, k, n, at);
+	case VALUE_USER:
+		return read_user(l, k, n, at);
 	case VALUE_KEY:
 		return key_read(l, k, n, at);
 	case VALUE_NAMES:

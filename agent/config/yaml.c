@@ -256,6 +256,21 @@ empty_map(struct pool *a)
 	return n;
 }
 
+/* There may be secrets in the file: what libyaml has of it is not left in memory. */
+static void
+wipe_event(yaml_event_t *ev)
+{
+	if (ev->type == YAML_SCALAR_EVENT)
+		explicit_bzero(ev->data.scalar.value, ev->data.scalar.length);
+}
+
+static void
+wipe_parser(yaml_parser_t *p)
+{
+	explicit_bzero(p->raw_buffer.start, (size_t)(p->raw_buffer.end - p->raw_buffer.start));
+	explicit_bzero(p->buffer.start, (size_t)(p->buffer.end - p->buffer.start));
+}
+
 struct node *
 yaml_read(struct pool *a, struct faults *f, const char *file, const void *data, size_t len)
 {
@@ -277,8 +292,10 @@ yaml_read(struct pool *a, struct faults *f, const char *file, const void *data, 
 			break;
 		}
 		more = on_event(&b, &ev);
+		wipe_event(&ev);
 		yaml_event_delete(&ev);
 	}
+	wipe_parser(&parser);
 	yaml_parser_delete(&parser);
 	if (b.stop)
 		return NULL;

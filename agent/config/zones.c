@@ -79,12 +79,14 @@ read_list(struct load *l, const struct node *file, const struct config_policy *p
 	char *data = NULL;
 	int err = load_slurp(path, true, LIST_FILE_MAX, &data, &len);
 
+	load_file(l, path);
 	if (err == EFBIG)
 		load_error(l, file, "%s is larger than 256 MiB", path);
 	else if (err == EINVAL)
 		load_error(l, file, "%s is not a regular file", path);
 	else if (err != 0)
-		load_error(l, file, "cannot read %s: %s", path, strerror(err));
+		load_error(
+		    l, file, "cannot read %s: %s%s", path, strerror(err), load_advice(l, err));
 	else
 		zonelist_read(l, path, data, len, p);
 	free(data);

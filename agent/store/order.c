@@ -140,6 +140,7 @@ order_size(enum store_op op)
 		return SIZE_WITH(settle);
 	case STORE_REMOVE_ZONE:
 	case STORE_SYNC:
+	case STORE_PING:
 		break;
 	}
 	return SIZE_WITH(err);

@@ -70,12 +70,12 @@ lane_take(struct lane *l, struct mail **at)
 /* ---- one order ---- */
 
 static int
-sync_run(struct store *s, struct store_order *o, struct zr_err *e)
+nothing_run(struct store *s, struct store_order *o, struct zr_err *e)
 {
 	(void)s;
 	(void)o;
 	(void)e;
-	return 0; /* that its group is durable is all it wants */
+	return 0; /* that its group is durable, or was carried out, is all it wants */
 }
 
 static const struct {
@@ -98,9 +98,10 @@ static const struct {
     [STORE_AMBIGUOUS_CLEAR] = {"ambiguous-clear", commit_settle},
     [STORE_HOOK_SET] = {"hook-set", hook_row_set},
     [STORE_SWEEP] = {"sweep", sweep_run},
-    [STORE_SYNC] = {"sync", sync_run},
+    [STORE_SYNC] = {"sync", nothing_run},
+    [STORE_PING] = {"ping", nothing_run},
 };
-_Static_assert(sizeof(ops) / sizeof(ops[0]) == STORE_SYNC + 1, "every order");
+_Static_assert(sizeof(ops) / sizeof(ops[0]) == STORE_PING + 1, "every order");
 
 static bool
 is_durable(const struct store_order *o)

@@ -60,7 +60,10 @@ class Hook:
 
     def stop(self):
         for pid in self.running():
-            os.killpg(pid, signal.SIGKILL)
+            try:
+                os.killpg(pid, signal.SIGKILL)
+            except ProcessLookupError:  # as its daemon was
+                pass
 
 
 def alive(pid):

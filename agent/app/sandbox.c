@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "app/sandbox.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cage/cage.h"
+#include "cage/priv.h"
+
+#define LOW_PORTS 1024
+
+/* Of the process, as these rights are. */
+static bool became; /* another user than the one that started it */
+static bool caged;  /* of files, only what is named */
+
+/* ---- paths ---- */
+
+struct paths {
+	struct cage_path *v;
+	size_t n, room;
+};
+
+static void
+add(struct paths *p, const char *path, enum cage_access access)
+{
+	if (p->n == p->room) {
+		p->room = p->room * 2 + 32;
+		p->v = zr_xrealloc(p->v, p->room * sizeof(*p->v));
+	}
+	p->v[p->n++] = (struct cage_path){zr_xstrdup(path), access};
+}
+
+static void
+clear(struct paths *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		free((char *)(uintptr_t)p->v[i].path);
+	free(p->v);
+}
+
+static void
+folder_of(const char *path, char out[PATH_MAX])
+{
+	char copy[PATH_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	snprintf(out, PATH_MAX, "%s", dirname(copy));
+}
+
+static void
+add_folder(struct paths *p, const char *path, enum cage_access access)
+{
+	char folder[PATH_MAX];
+
+	folder_of(path, folder);
+	add(p, folder, access);
+}
+
+/* By its name and by where it really is: both may get a new file. */
+static void
+add_file(struct paths *p, const char *path)
+{
+	char *real = realpath(path, NULL);
+
+	add_folder(p, path, CAGE_READ);
+	if (real != NULL)
+		add_folder(p, real, CAGE_READ);
+	free(real);
+}
+
+/* What libraries read, at one time or another. */
+static void
+add_system(struct paths *p)
+{
+	static const char *const files[] = {"/etc/gai.conf", "/etc/host.conf", "/etc/hosts",
+	    "/etc/localtime", "/etc/nsswitch.conf", "/etc/pki", "/etc/resolv.conf", "/etc/ssl",
+	    "/etc/ca-certificates", "/proc/self", "/dev/random", "/dev/urandom", "/usr",
+	    "/sys/devices/system/cpu"};
+	static const char *const stores[] = {"SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF"};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		add(p, files[i], CAGE_READ);
+	for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++)
+		if (getenv(stores[i]) != NULL)
+			add(p, getenv(stores[i]), CAGE_READ);
+	add(p, "/dev/null", CAGE_DEVICE);
+	/* It is replaced, not rewritten, when the network changes.  But root could read all. */
+	if (geteuid() != 0)
+		add_file(p, "/etc/resolv.conf");
+}
+
+/* ---- the beginning ---- */
+
+/* `what` in a folder that this user can make files in? */
+static int
+check_folder(const char *path, const char *what, const char *user, struct zr_err *e)
+{
+	char folder[PATH_MAX];
+
+	folder_of(path, folder);
+	if (access(folder, R_OK | W_OK | X_OK) == 0)
+		return 0;
+	if (errno == ENOENT)
+		return zr_fail(e, ZR_CONF,
+		    "there is no folder %s for %s: mkdir -p %s && chown %s %s", folder, what,
+		    folder, user, folder);
+	return zr_fail(e, ZR_CONF,
+	    "the folder %s of %s cannot be written (%s): let it be a folder of its own, and chown "
+	    "%s %s",
+	    folder, what, strerror(errno), user, folder);
+}
+
+static int
+check_files(const char *path, const char *user, struct zr_err *e)
+{
+	static const char *const ends[] = {"", "-wal", "-shm", ".lock"};
+	char name[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+		if (access(name, R_OK | W_OK) != 0 && errno == EACCES)
+			return zr_fail(
+			    e, ZR_CONF, "%s cannot be written: chown %s %s*", name, user, path);
+	}
+	return 0;
+}
+
+/* Read before, as who started us: what would a reload do? */
+static void
+check_readable(const struct config *c, const struct priv_user *u)
+{
+	for (const struct config_file *f = c->files; f != NULL; f = f->next)
+		if (access(f->path, R_OK) != 0)
+			log_event(LOG_LVL_WARN, "reload-would-fail", LS("file", f->path),
+			    LS("user", u->name), LS("reason", strerror(errno)),
+			    LS("next", "chgrp it, and its folder, to the group of that user, and "
+				       "chmod g+r"));
+}
+
+int
+sandbox_begin(const struct config *c, struct zr_err *e)
+{
+	const struct config_server *s = &c->server;
+	struct priv_user u;
+	char who[2 * PRIV_NAME_MAX + 2] = "";
+
+	if (cage_unfit() == NULL && !s->core_dumps && priv_hide_memory(e) != 0)
+		return -1;
+	if (geteuid() != 0) {
+		snprintf(who, sizeof(who), "%u:%u", (unsigned)geteuid(), (unsigned)getegid());
+	} else if (s->user == NULL) {
+		log_event(LOG_LVL_WARN, "runs-as-root",
+		    LS("next", "name a user that it is to become: server: user: zonerelay"));
+		return 0;
+	} else {
+		if (priv_find(&u, s->user, e) != 0)
+			return zr_fail_in(e, "server.user");
+		if (priv_become(&u, e) != 0)
+			return -1;
+		became = true;
+		snprintf(who, sizeof(who), "%s:%s", u.name, u.group);
+		log_event(LOG_LVL_INFO, "user", LS("name", u.name), LS("group", u.group),
+		    LU("groups", u.group_count));
+		check_readable(c, &u);
+	}
+	if (check_folder(s->database, "the database", who, e) != 0 ||
+	    check_files(s->database, who, e) != 0)
+		return -1;
+	return check_folder(s->control, "the control socket", who, e);
+}
+
+/* ---- the cage ---- */
+
+static void
+enter(const struct config *c)
+{
+	struct paths p = {0};
+	struct cage_outcome o;
+
+	add_system(&p);
+	add_folder(&p, c->server.database, CAGE_WRITE);
+	add_folder(&p, c->server.control, CAGE_REMOVE);
+	for (const struct config_file *f = c->files; f != NULL; f = f->next)
+		add_file(&p, f->path);
+	cage_enter(p.v, p.n, &o);
+	clear(&p);
+	caged = o.landlock > 0;
+	if (caged && o.seccomp)
+		log_event(
+		    LOG_LVL_INFO, "confined", LI("landlock", o.landlock), LB("seccomp", true));
+	else
+		log_event(LOG_LVL_WARN, "partly-confined", LI("landlock", o.landlock),
+		    LB("seccomp", o.seccomp), LS("reason", o.why));
+}
+
+int
+sandbox_close(const struct config *c, struct zr_err *e)
+{
+	const char *unfit = cage_unfit();
+
+	/* A capability that a service manager gave is for reloads, too. */
+	if (priv_shed(became, false, e) != 0)
+		return -1;
+	if (!c->server.confine)
+		log_event(LOG_LVL_WARN, "not-confined", LS("reason", "server: confine: no"));
+	else if (unfit != NULL)
+		log_event(LOG_LVL_WARN, "not-confined", LS("reason", unfit));
+	else
+		enter(c);
+	return 0;
+}
+
+const char *
+sandbox_file_advice(void)
+{
+	return caged ? "; a file in a folder that the configuration did not name when zonerelayd "
+		       "was started is read after a restart"
+		     : "";
+}
+
+const char *
+sandbox_port_advice(unsigned port)
+{
+	return port < LOW_PORTS && !priv_may_bind()
+		   ? "; a port below 1024 needs root or CAP_NET_BIND_SERVICE; started as root, it "
+		     "is opened at the start only: restart zonerelayd"
+		   : "";
+}
