@@ -112,9 +112,8 @@ check_folder(const char *path, const char *what, const char *user, struct zr_err
 		    "there is no folder %s for %s: mkdir -p %s && chown %s %s", folder, what,
 		    folder, user, folder);
 	return zr_fail(e, ZR_CONF,
-	    "the folder %s of %s cannot be written (%s): let it be a folder of its own, and chown "
-	    "%s %s",
-	    folder, what, strerror(errno), user, folder);
+	    "%s: its folder, which should be its own, cannot be written (%s): chown %s %s", path,
+	    strerror(errno), user, folder);
 }
 
 static int
