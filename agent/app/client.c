@@ -81,6 +81,7 @@ stream_end(struct outstream *s, const struct zr_err *why)
 	d->records = s->x.records;
 	d->messages = s->x.messages;
 	worker_report(w, &d->mail);
+	w->streams--;
 	buf_clear(&s->piece);
 	free(s->ids);
 	free(s->rrs);
@@ -124,12 +125,19 @@ static int
 pull_segment(void *arg, struct xfrstream_piece *p, struct zr_err *e)
 {
 	struct outstream *s = arg;
+	struct worker *w = s->client->w;
+	const uint8_t *data;
+	size_t len;
 
 	if (s->pos == s->n)
 		return 0;
-	buf_reset(&s->piece);
-	if (reader_segment_data(s->client->w->reader, s->ids[s->pos], &s->piece, e) != 0)
+	if (segcache_get(w->segments, s->ids + s->pos, s->n - s->pos, w->streams, &data, &len, e) !=
+	    0)
 		return -1;
+	buf_reset(&s->piece); /* the stream holds it while others take their turns */
+	buf_bytes(&s->piece, data, len);
+	if (s->piece.bad)
+		return zr_fail(e, ZR_NOMEM, "no memory for a segment of %zu octets", len);
 	*p = (struct xfrstream_piece){s->piece.data, s->piece.len, s->rrs[s->pos]};
 	s->pos++;
 	return 1;
@@ -364,6 +372,7 @@ client_stream(struct worker *w, struct stream_mail *m)
 	s->started = clock_now();
 	s->next = s->client->streams;
 	s->client->streams = s;
+	w->streams++;
 	if (c == NULL) {
 		zr_fail(&e, ZR_CLOSED, "the client has left");
 		stream_end(s, &e);

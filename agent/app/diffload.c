@@ -15,7 +15,7 @@
 #include "wire/delta.h"
 
 /* Segments read by one diffload_step(). */
-#define STEP_SEGMENTS 64
+#define STEP_SEGMENTS 32
 
 struct held {
 	struct held *next;
@@ -345,9 +345,15 @@ start_patch(struct diffload *l, struct zr_err *e)
 enum load_state
 diffload_step(struct diffload *l, struct zr_err *e)
 {
+	enum patch_state st;
+
 	if (l->patch == NULL && start_patch(l, e) != 0)
 		return LOAD_FAIL;
-	switch (patch_step(l->patch, STEP_SEGMENTS, e)) {
+	if (reader_begin(l->env.reader, e) != 0)
+		return LOAD_FAIL;
+	st = patch_step(l->patch, STEP_SEGMENTS, e);
+	reader_end(l->env.reader);
+	switch (st) {
 	case PATCH_MORE:
 		return LOAD_MORE;
 	case PATCH_DONE:

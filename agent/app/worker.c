@@ -146,6 +146,7 @@ destroy(struct worker *w)
 		event_free(w->mail_event);
 	if (w->base != NULL)
 		event_base_free(w->base);
+	segcache_free(w->segments);
 	reader_close(w->reader);
 	table_free(w->jobs);
 	table_free(w->clients);
@@ -167,6 +168,7 @@ worker_start(const struct worker_conf *c, struct zr_err *e)
 	w->spill_dir = folder_of(c->database);
 	if (reader_open(&w->reader, c->database, e) != 0)
 		goto fail;
+	w->segments = segcache_new(w->reader);
 	w->base = event_base_new();
 	if (w->base != NULL)
 		w->mail_event =

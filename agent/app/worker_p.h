@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "app/mail.h"
+#include "app/segcache.h"
 #include "app/worker.h"
 #include "base/table.h"
 #include "net/conn.h"
@@ -25,9 +26,11 @@ struct worker {
 	struct event *mail_event;
 	struct mbox *in;
 	struct reader *reader;
-	struct table *jobs;    /* by job number */
-	struct table *clients; /* by client number */
-	struct pconn *idle;    /* connections to primaries nobody uses now, newest first */
+	struct segcache *segments; /* of zones being sent */
+	unsigned streams;	   /* that send */
+	struct table *jobs;	   /* by job number */
+	struct table *clients;	   /* by client number */
+	struct pconn *idle;	   /* connections to primaries nobody uses now, newest first */
 	unsigned idle_count;
 	bool stopping;
 };

@@ -9,6 +9,7 @@
 #include "core/order.h"
 
 #include "base/mem.h"
+#include "base/octets.h"
 #include "core/arena.h"
 #include "core/segref.h"
 #include "core/sort.h"
@@ -199,7 +200,7 @@ in_group(const struct order *o, const struct rr *rr, uint8_t part)
 	last = &o->group.v[o->group.n - 1];
 	if (last->owner_len != rr->owner_len)
 		return false;
-	return memcmp(last->owner, rr->owner, rr->owner_len) == 0 ||
+	return octets_same(last->owner, rr->owner, rr->owner_len) ||
 	       name_equal(last->owner, rr->owner);
 }
 

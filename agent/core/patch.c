@@ -89,7 +89,7 @@ start_region(struct patch *p, struct zr_err *e)
 	p->in[p->cur].have_rr = false;
 	if (rc == 0) { /* before the first segment, or there is none */
 		p->phase = GAP;
-		return patch_fetch_next(p, &none, e) == 0 ? patch_open_ahead(p, e) : -1;
+		return patch_fetch_next(p, &none, e);
 	}
 	if (patch_open_ahead(p, e) != 0)
 		return -1;
@@ -109,7 +109,7 @@ merge_one(struct patch *p, struct zr_err *e)
 
 	if (rc <= 0) {
 		p->phase = GAP;
-		return rc < 0 ? -1 : patch_open_ahead(p, e);
+		return rc;
 	}
 	rc = patch_peek_change(p, e);
 	if (rc < 0)
@@ -155,16 +155,56 @@ in_run(const struct patch *p)
 	       memcmp(key, p->next.key, SEGMENT_KEY_INNER) == 0;
 }
 
-/* All of the segment is merged; the next one is open if there is one. */
+/* Part and owner and nothing behind: labels end with a zero octet, which stands in none of them. */
+static bool
+is_owner_key(const uint8_t *key, size_t len)
+{
+	for (size_t i = 1; i < len; i++) {
+		if (key[i] == 0)
+			return i + 1 == len;
+		while (i < len && key[i] != 0)
+			i++;
+	}
+	return false;
+}
+
+/*
+ * Most regions end behind one segment, and the key of the next one is enough to see it: then its
+ * octets need not be read.  > 0: the region ends here; < 0: the change comes before it; 0: look.
+ */
+static int
+judge_by_key(struct patch *p)
+{
+	const struct segref *next = &p->next.ref;
+	uint8_t key[RR_KEY_MAX];
+	int c = 1;
+
+	if (!is_owner_key(next->key, next->key_len))
+		return 0;
+	if (p->have_change)
+		c = segment_key_cmp(
+		    key, rr_key_owner(&p->change.rr, p->apex, key), next->key, next->key_len);
+	if (c > 0 && !packer_would_cut_at(p->packer, next->key, next->key_len))
+		c = 0;
+	return c;
+}
+
+/* All of the segment is merged. */
 static int
 gap_one(struct patch *p, struct zr_err *e)
 {
-	int rc = patch_peek_change(p, e), c = 1;
+	int rc = patch_peek_change(p, e), c;
 
 	if (rc < 0)
 		return -1;
 	if (!p->have_next)
 		return rc > 0 ? patch_absent(p, e) : end_region(p, e);
+	c = p->ahead_open ? 0 : judge_by_key(p);
+	if (c != 0)
+		return c < 0 ? patch_absent(p, e) : end_region(p, e);
+	if (patch_open_ahead(p, e) != 0)
+		return -1;
+	c = 1;
 	if (rc > 0)
 		c = rr_cmp(&p->change.rr, &p->in[p->cur ^ 1].rr, p->apex);
 	if (c < 0)

@@ -2,6 +2,7 @@
 #include "store/audit.h"
 
 #include "base/mem.h"
+#include "base/sum.h"
 #include "store/db.h"
 
 #include <stdlib.h>
@@ -178,7 +179,7 @@ audit_segment_next(struct audit *a, int64_t zone, int64_t version, const uint8_t
 
 int
 audit_content(struct audit *a, int64_t id, int64_t zone, const uint8_t *key, size_t key_len,
-    int64_t born, struct buf *data, bool *owned, struct zr_err *e)
+    int64_t born, struct buf *data, struct audit_octets *out, struct zr_err *e)
 {
 	const uint8_t *octets;
 	struct q q;
@@ -194,7 +195,9 @@ audit_content(struct audit *a, int64_t id, int64_t zone, const uint8_t *key, siz
 	if (rc > 0) {
 		octets = q_col_blob(&q, 0, &len);
 		buf_bytes(data, octets, len);
-		*owned = q_col(&q, 1) != 0;
+		out->owned = q_col(&q, 1) != 0;
+		out->intact =
+		    q_null(&q, 2) || sum_of(octets, len, (uint64_t)id) == (uint64_t)q_col(&q, 2);
 		if (data->bad)
 			rc = zr_fail(e, ZR_NOMEM, "no memory for %zu octets of content", len);
 	}

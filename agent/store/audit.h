@@ -71,11 +71,14 @@ int audit_segment_next(struct audit *a, int64_t zone, int64_t version, const uin
     size_t key_len, struct audit_segment *out, struct zr_err *e);
 
 /*
- * The octets of a segment or a chunk (key length 0), into an empty buffer.  *owned: they say of
- * themselves that they belong to it.  1, 0 not there, -1.
+ * The octets of a segment or a chunk (key length 0), into an empty buffer.  1, 0 not there, -1.
  */
+struct audit_octets {
+	bool owned;  /* they say of themselves that they belong to it */
+	bool intact; /* they have the sum that is noted, or none is */
+};
 int audit_content(struct audit *a, int64_t id, int64_t zone, const uint8_t *key, size_t key_len,
-    int64_t born, struct buf *data, bool *owned, struct zr_err *e);
+    int64_t born, struct buf *data, struct audit_octets *out, struct zr_err *e);
 
 struct audit_chunk {
 	int64_t version, step, part, chunk; /* its place */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Differences as a reader sees them. */
+#include "base/sum.h"
 #include "store/reader_p.h"
 
 /* Is there content under this serial that the journal does not start from? */
@@ -152,6 +153,7 @@ next_chunk(struct reader *r, int64_t zone, int64_t version, const struct journal
 {
 	const uint8_t *octets;
 	struct q q;
+	int64_t id;
 	size_t len;
 	int rc;
 
@@ -169,7 +171,10 @@ next_chunk(struct reader *r, int64_t zone, int64_t version, const struct journal
 		*rrs = (uint32_t)q_col(&q, 4);
 		octets = q_col_blob(&q, 5, &len);
 		buf_bytes(data, octets, len);
-		if (data->bad)
+		id = q_col(&q, 6);
+		if (!q_null(&q, 7) && sum_of(octets, len, (uint64_t)id) != (uint64_t)q_col(&q, 7))
+			rc = reader_damaged(r, id, e);
+		else if (data->bad)
 			rc = zr_fail(e, ZR_NOMEM, "no memory for a difference of %zu octets", len);
 	}
 	q_close(&q);

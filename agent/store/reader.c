@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Segments and their content.  Each call leaves no statement open, so that no snapshot stays. */
 #include "base/mem.h"
+#include "base/sum.h"
 #include "store/reader_p.h"
 
 #include <stdlib.h>
@@ -112,27 +113,40 @@ reader_segments(struct reader *r, int64_t zone, int64_t version,
 	return rc < 0 ? -1 : 0;
 }
 
+/* Without a sum.  1: it is what was written; 0: it is not; -1. */
 static int
-check_digest(struct q *q, int64_t id, const uint8_t *data, size_t len, struct zr_err *e)
+check_digest(struct reader *r, int64_t id, const uint8_t *data, size_t len, struct zr_err *e)
 {
 	uint8_t is[SEGMENT_DIGEST], noted[SEGMENT_DIGEST];
+	struct q q;
+	int rc;
 
-	q_col_digest(q, 1, noted);
-	if (!digest_of(data, len, is))
+	q_open(&q, r->db, SQL_READ_CONTENT_DIGEST);
+	q_int(&q, ":id", id);
+	rc = q_step(&q, e);
+	if (rc > 0)
+		q_col_digest(&q, 0, noted);
+	q_close(&q);
+	if (rc > 0 && !digest_of(data, len, is))
 		return zr_fail(e, ZR_NOMEM, "no memory for a digest");
-	if (memcmp(is, noted, sizeof(is)) != 0)
-		return zr_fail(e, ZR_DAMAGED,
-		    "%s is damaged: content %lld is not what was written; check the disk",
-		    q->db->path, (long long)id);
-	return 1;
+	return rc <= 0 ? rc : memcmp(is, noted, sizeof(is)) == 0;
+}
+
+int
+reader_damaged(const struct reader *r, int64_t id, struct zr_err *e)
+{
+	return zr_fail(e, ZR_DAMAGED,
+	    "%s is damaged: content %lld is not what was written; check the disk", r->db->path,
+	    (long long)id);
 }
 
 int
 reader_segment_data(struct reader *r, int64_t id, struct buf *out, struct zr_err *e)
 {
 	const uint8_t *data;
+	size_t len = 0, at = out->len;
+	uint64_t sum;
 	struct q q;
-	size_t len;
 	int rc;
 
 	q_open(&q, r->db, SQL_READ_CONTENT);
@@ -141,12 +155,40 @@ reader_segment_data(struct reader *r, int64_t id, struct buf *out, struct zr_err
 	if (rc > 0) {
 		data = q_col_blob(&q, 0, &len);
 		buf_bytes(out, data, len);
-		rc = check_digest(&q, id, data, len, e);
+		sum = (uint64_t)q_col(&q, 1);
+		if (out->bad)
+			rc = zr_fail(e, ZR_NOMEM, "no memory for a segment of %zu octets", len);
+		else if (q_null(&q, 1))
+			rc = check_digest(r, id, data, len, e);
+		else
+			rc = sum_of(data, len, (uint64_t)id) == sum;
+		if (rc == 0)
+			rc = reader_damaged(r, id, e);
 	}
 	q_close(&q);
 	if (rc == 0)
 		return zr_fail(e, ZR_NOTFOUND, "segment %lld was removed", (long long)id);
-	if (rc > 0 && out->bad)
-		return zr_fail(e, ZR_NOMEM, "no memory for a segment of %zu octets", len);
+	if (rc < 0)
+		out->len = at;
 	return rc < 0 ? -1 : 0;
+}
+
+int
+reader_begin(struct reader *r, struct zr_err *e)
+{
+	struct q q;
+
+	q_open(&q, r->db, SQL_READ_BEGIN);
+	return q_run(&q, e);
+}
+
+void
+reader_end(struct reader *r)
+{
+	struct q q;
+
+	if (sqlite3_get_autocommit(r->db->sql))
+		return;
+	q_open(&q, r->db, SQL_READ_END);
+	(void)q_run(&q, NULL);
 }

@@ -45,10 +45,18 @@ int reader_segments(struct reader *r, int64_t zone, int64_t version,
     int (*cb)(void *, const struct segment_row *), void *arg, struct zr_err *e);
 
 /*
- * Data of one segment into an empty buf; -1: ZR_NOTFOUND when it was swept, ZR_DAMAGED when it
- * cannot be read or does not have its digest, and a whole transfer is needed.
+ * Appends the data of one segment; -1, and nothing appended: ZR_NOTFOUND when it was swept,
+ * ZR_DAMAGED when it cannot be read or is not what was written, and a whole transfer is needed.
  */
 int reader_segment_data(struct reader *r, int64_t id, struct buf *out, struct zr_err *e);
+
+/*
+ * Several calls in one transaction, for those who read much: it saves the locks of each.  While it
+ * lasts the WAL cannot start anew, so it must end within milliseconds, and before the loop turns.
+ * reader_end() is also right after a failure.
+ */
+int reader_begin(struct reader *r, struct zr_err *e);
+void reader_end(struct reader *r);
 
 /*
  * Journal: is there an unbroken, unambiguous chain from `from_serial` to `version`?  1 yes (total

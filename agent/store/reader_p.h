@@ -8,3 +8,6 @@
 struct reader {
 	struct db *db;
 };
+
+/* -1 with ZR_DAMAGED: the octets of this content are not those that were written. */
+int reader_damaged(const struct reader *r, int64_t id, struct zr_err *e);

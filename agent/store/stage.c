@@ -4,6 +4,7 @@
  * yet; segments that end with it bear it as their last.  The row in `staging` says that they are
  * there and keeps their sums.
  */
+#include "base/sum.h"
 #include "store/store_p.h"
 
 #include <string.h>
@@ -60,6 +61,7 @@ add_content(struct store *s, int64_t id, int64_t zone, int64_t version, const st
 	q_blob(&q, ":key", op->bytes, op->key_len);
 	q_int(&q, ":born", version);
 	q_blob(&q, ":data", op->bytes + op->key_len, op->len);
+	q_int(&q, ":sum", (int64_t)sum_of(op->bytes + op->key_len, op->len, (uint64_t)id));
 	return q_run(&q, e);
 }
 

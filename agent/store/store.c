@@ -5,7 +5,9 @@
  *
  *     take mail, one group of the control lane, one small group of the stage lane, some chores
  *
- * so that an order waits at most a few milliseconds for somebody else's large transfer.
+ * so that an order waits at most a few milliseconds for somebody else's large transfer.  Sweeping
+ * is never urgent: those orders are gathered for a while, so that changes that follow each other
+ * do not wait for it, and share its transaction.
  */
 #include "base/mem.h"
 #include "store/store_p.h"
@@ -26,6 +28,10 @@ struct limits {
 static const struct limits control_limits = {512, 4 * 1024 * 1024, 20 * ZR_US_PER_MS};
 /* Control orders wait for a group of these to end. */
 static const struct limits stage_limits = {64, 1024 * 1024, 4 * ZR_US_PER_MS};
+
+/* How long a SWEEP may be held back for others; SWEEPS_MAX of them go at once. */
+#define SWEEP_WAIT_US (100 * ZR_US_PER_MS)
+#define SWEEPS_MAX 512
 
 /*
  * What nobody waits for, such as that a NOTIFY was answered, must not be lost to a disk that is
@@ -336,6 +342,32 @@ drop_staged(struct store *s, int64_t zone, int64_t version, const struct zr_err 
 	}
 }
 
+static bool
+sweeps_due(const struct store *s)
+{
+	return s->sweeps.head != NULL && (s->quitting || s->sweep_count >= SWEEPS_MAX ||
+					     s->sweeps_at.us <= clock_now().mono.us);
+}
+
+static bool
+turn_sweeps(struct store *s)
+{
+	if (!sweeps_due(s))
+		return false;
+	(void)turn_lane(s, &s->sweeps, &control_limits);
+	s->sweep_count = 0; /* of what is left, if anything, the time is up anyway */
+	return true;
+}
+
+static void
+hold_sweep(struct store *s, struct mail *m)
+{
+	if (s->sweeps.head == NULL)
+		s->sweeps_at.us = clock_now().mono.us + SWEEP_WAIT_US;
+	lane_put(&s->sweeps, m);
+	s->sweep_count++;
+}
+
 /* ---- the thread ---- */
 
 static void
@@ -358,6 +390,10 @@ sort_mail(struct store *s, struct mail *m)
 		o = order_of(m);
 		if (o->op == STORE_STAGE) {
 			lane_put(&s->stage, m);
+			continue;
+		}
+		if (o->op == STORE_SWEEP) {
+			hold_sweep(s, m);
 			continue;
 		}
 		/* Staged and then forgotten comes to the same as never staged. */
@@ -408,6 +444,8 @@ patience(const struct store *s, bool busy)
 		return 0;
 	ms = tidy_wait_ms(s);
 	ms = ms >= 0 && ms < FILE_WATCH_MS ? ms : FILE_WATCH_MS;
+	if (s->sweeps.head != NULL && ms > SWEEP_WAIT_US / ZR_US_PER_MS)
+		ms = SWEEP_WAIT_US / ZR_US_PER_MS;
 	return s->later.head == NULL || ms < LATER_MS ? ms : LATER_MS;
 }
 
@@ -418,7 +456,7 @@ run_thread(void *arg)
 	bool busy = true;
 
 	while (!s->quitting || s->control.head != NULL || s->stage.head != NULL ||
-	       s->later.head != NULL) {
+	       s->later.head != NULL || s->sweeps.head != NULL) {
 		sort_mail(s, mbox_wait(s->box, patience(s, busy)));
 		(void)file_check(s, NULL); /* also when there is nothing to commit */
 		turn_later(s);
@@ -426,6 +464,7 @@ run_thread(void *arg)
 		if (!checkpoint_holds(s)) {
 			if (!abort_waits(s))
 				busy |= turn_lane(s, &s->stage, &stage_limits);
+			busy |= turn_sweeps(s);
 			if (!s->quitting || s->stage.head != NULL)
 				busy |= turn_chores(s);
 		}
@@ -457,6 +496,7 @@ store_open(struct store **out, const struct store_conf *c, struct zr_err *e)
 	lane_init(&s->control);
 	lane_init(&s->stage);
 	lane_init(&s->later);
+	lane_init(&s->sweeps);
 	s->quit.type = MAIL_QUIT;
 	s->slow_ms = c->slow ? c->slow_ms : 0;
 	s->log_limit = (struct log_limit){.interval_us = 10 * ZR_US_PER_S, .burst = 10};

@@ -49,6 +49,9 @@ struct store {
 	int lock_fd;
 	unsigned slow_ms;
 	struct lane control, stage;
+	struct lane sweeps; /* gathered until sweeps_at */
+	unsigned sweep_count;
+	struct zr_mono sweeps_at;
 	/* Orders nobody waits for, in their order, while nothing can be written. */
 	struct lane later;
 	unsigned later_count;

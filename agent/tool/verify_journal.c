@@ -127,14 +127,17 @@ static int
 take_content(struct vjournal *j, const struct audit_chunk *c, struct zr_err *e)
 {
 	struct zr_err bad = {0};
-	bool owned = false;
+	struct audit_octets octets = {0};
 	int rc;
 
 	buf_reset(&j->data);
 	rc = audit_content(
-	    j->v->audit, c->id, j->z->id, NULL, 0, c->version, &j->data, &owned, &bad);
+	    j->v->audit, c->id, j->z->id, NULL, 0, c->version, &j->data, &octets, &bad);
 	if (rc == 1) {
-		if (!owned)
+		if (!octets.intact)
+			verify_fault(
+			    j->v, j->where, "its octets do not have the sum that is noted");
+		if (!octets.owned)
 			verify_fault(
 			    j->v, j->where, "its octets say that they belong to another one");
 		if ((int64_t)j->data.len != c->octets)

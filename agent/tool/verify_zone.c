@@ -130,12 +130,12 @@ check_records(struct walk *w, struct zr_err *e)
 
 /* False when its octets are not those that were written; what they say is then of no interest. */
 static bool
-check_octets(struct walk *w, bool owned)
+check_octets(struct walk *w, const struct audit_octets *o)
 {
 	const struct audit_segment *s = &w->seg;
 	uint8_t digest[SEGMENT_DIGEST];
 
-	if (!owned)
+	if (!o->owned)
 		verify_fault(w->v, w->where, "its octets say that they belong to another one");
 	if ((int64_t)w->data.len != s->octets)
 		verify_fault(
@@ -145,6 +145,8 @@ check_octets(struct walk *w, bool owned)
 		verify_fault(w->v, w->where, "its octets do not have the digest that is noted");
 		return false;
 	}
+	if (!o->intact)
+		verify_fault(w->v, w->where, "the sum that is noted is not that of its octets");
 	return true;
 }
 
@@ -153,18 +155,18 @@ check_segment(struct walk *w, struct zr_err *e)
 {
 	const struct audit_segment *s = &w->seg;
 	struct zr_err bad = {0};
-	bool owned = false;
+	struct audit_octets octets = {0};
 	int rc;
 
 	snprintf(w->where, sizeof(w->where), "segment %" PRId64 " (content %" PRId64 ")",
 	    w->segments, s->id);
 	buf_reset(&w->data);
 	rc = audit_content(
-	    w->v->audit, s->id, w->z->id, s->key, s->key_len, s->born, &w->data, &owned, &bad);
+	    w->v->audit, s->id, w->z->id, s->key, s->key_len, s->born, &w->data, &octets, &bad);
 	w->segments++;
 	w->octets += s->octets;
 	digest_add(w->digest, s->digest);
-	if (rc == 1 && check_octets(w, owned))
+	if (rc == 1 && check_octets(w, &octets))
 		return check_records(w, e);
 	w->readable = false;
 	w->records += s->rrs;

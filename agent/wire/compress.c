@@ -9,6 +9,7 @@
 #include "wire/compress.h"
 
 #include "base/mem.h"
+#include "base/octets.h"
 #include "wire/msg.h"
 #include "wire/name.h"
 #include "wire/segment.h"
@@ -108,10 +109,10 @@ label_hash(uint16_t parent, const uint8_t *label)
 	return hash_octets(label + 1, label[0], parent);
 }
 
-static uint16_t
-find(const struct compress *c, uint16_t parent, const uint8_t *label)
+/* h: label_hash(). */
+static inline uint16_t
+find(const struct compress *c, uint16_t parent, const uint8_t *label, uint32_t h)
 {
-	uint32_t h = label_hash(parent, label);
 	const struct slot *s;
 
 	for (unsigned i = 0; i < PROBES; i++) {
@@ -119,17 +120,16 @@ find(const struct compress *c, uint16_t parent, const uint8_t *label)
 		if (s->gen != c->gen)
 			return 0;
 		if (s->tag == h >> 16 && s->parent == parent &&
-		    memcmp(c->msg + s->offset, label, 1u + label[0]) == 0)
+		    octets_same(c->msg + s->offset, label, 1u + label[0]))
 			return s->offset;
 	}
 	return 0;
 }
 
-/* The label at msg + offset becomes a target. */
-static void
-insert(struct compress *c, uint16_t parent, size_t offset)
+/* The label at msg + offset becomes a target; h: its label_hash(). */
+static inline void
+insert(struct compress *c, uint16_t parent, size_t offset, uint32_t h)
 {
-	uint32_t h = label_hash(parent, c->msg + offset);
 	unsigned at;
 
 	if (offset > SEGMENT_OFFSET_MAX || c->used >= SLOTS_USED)
@@ -166,15 +166,20 @@ put_name(struct compress *c, const uint8_t *name, size_t len)
 	unsigned n = label_starts(name, start), zone = n - c->apex_labels;
 	uint16_t parent = 0, found;
 	size_t here = c->at, own;
+	uint32_t h = 0;
 
 	/* Nearly every name ends in the apex: begin there. */
 	if (c->apex_labels != 0 && n >= c->apex_labels &&
 	    start[zone] + (size_t)c->apex_len == len &&
-	    memcmp(name + start[zone], c->msg + MSG_HEADER, c->apex_len) == 0) {
+	    octets_same(name + start[zone], c->msg + MSG_HEADER, c->apex_len)) {
 		parent = MSG_HEADER;
 		n = zone;
 	}
-	while (n > 0 && (found = find(c, parent, name + start[n - 1])) != 0) {
+	while (n > 0) {
+		h = label_hash(parent, name + start[n - 1]);
+		found = find(c, parent, name + start[n - 1], h);
+		if (found == 0)
+			break;
 		parent = found;
 		n--;
 	}
@@ -192,8 +197,10 @@ put_name(struct compress *c, const uint8_t *name, size_t len)
 	if (c->question_only)
 		return 0;
 	while (n > 0) {
-		insert(c, parent, here + start[--n]);
+		insert(c, parent, here + start[--n], h);
 		parent = (uint16_t)(here + start[n]);
+		if (n > 0)
+			h = label_hash(parent, name + start[n - 1]);
 	}
 	return here > SEGMENT_OFFSET_MAX ? 0 : (uint16_t)here;
 }
@@ -287,7 +294,8 @@ compress_reset(struct compress *c)
 	c->undo_count = 0;
 	while (n > 0) {
 		n--;
-		insert(c, parent, MSG_HEADER + (size_t)start[n]);
+		insert(c, parent, MSG_HEADER + (size_t)start[n],
+		    label_hash(parent, c->msg + MSG_HEADER + start[n]));
 		parent = (uint16_t)(MSG_HEADER + start[n]);
 	}
 	c->undo_count = 0;

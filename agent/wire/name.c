@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/name.h"
 
+#include "base/octets.h"
+
 #include <string.h>
 
 #define LABEL_MAX 63
@@ -175,7 +177,7 @@ name_lower(uint8_t *out, const uint8_t *name)
 static bool
 octets_equal(const uint8_t *a, const uint8_t *b, size_t n)
 {
-	if (memcmp(a, b, n) == 0)
+	if (octets_same(a, b, n))
 		return true;
 	for (size_t i = 0; i < n; i++) {
 		if (lower(a[i]) != lower(b[i]))
@@ -251,8 +253,27 @@ name_cmp(const uint8_t *a, const uint8_t *b)
 	return (int)an - (int)bn;
 }
 
+/* Eight octets at once: those from 'A' to 'Z' get the bit that makes them small. */
+static inline uint64_t
+lower_word(uint64_t w)
+{
+	uint64_t low7 = w & UINT64_C(0x7f7f7f7f7f7f7f7f);
+	uint64_t from_a = low7 + UINT64_C(0x3f3f3f3f3f3f3f3f);	/* top bit: >= 'A' */
+	uint64_t above_z = low7 + UINT64_C(0x2525252525252525); /* top bit: > 'Z' */
+
+	return w | ((from_a & ~above_z & ~w & UINT64_C(0x8080808080808080)) >> 2);
+}
+
+/* Is one of the octets 0 or 1? */
+static inline bool
+has_low(uint64_t w)
+{
+	w &= ~UINT64_C(0x0101010101010101);
+	return ((w - UINT64_C(0x0101010101010101)) & ~w & UINT64_C(0x8080808080808080)) != 0;
+}
+
 static uint8_t *
-label_key(uint8_t *o, const uint8_t *label)
+label_key_slow(uint8_t *o, const uint8_t *label)
 {
 	uint8_t c;
 
@@ -266,6 +287,28 @@ label_key(uint8_t *o, const uint8_t *label)
 	}
 	*o++ = 0;
 	return o;
+}
+
+/* The last octets are done again with those before them rather than one by one. */
+static inline uint8_t *
+label_key(uint8_t *o, const uint8_t *label)
+{
+	size_t n = *label;
+	uint64_t w;
+
+	if (n < sizeof(w))
+		return label_key_slow(o, label);
+	for (size_t i = 0; i < n; i += sizeof(w)) {
+		if (i + sizeof(w) > n)
+			i = n - sizeof(w);
+		w = octets_word(label + 1 + i);
+		if (__builtin_expect(has_low(w), 0))
+			return label_key_slow(o, label);
+		w = lower_word(w);
+		memcpy(o + i, &w, sizeof(w));
+	}
+	o[n] = 0;
+	return o + n + 1;
 }
 
 size_t

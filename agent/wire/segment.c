@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/octets.h"
 #include "wire/compress.h"
 #include "wire/name.h"
 
@@ -101,7 +102,7 @@ relate(struct packer *p, const struct rr *rr)
 	now->rdlen = rr->rdlen;
 	now->owner_len = rr->owner_len;
 	if (!p->has_prev || prev->part != now->part || prev->owner_len != rr->owner_len ||
-	    memcmp(prev->owner, rr->owner, rr->owner_len) != 0) {
+	    !octets_same(prev->owner, rr->owner, rr->owner_len)) {
 		memcpy(now->owner, rr->owner, rr->owner_len);
 		now->key_len = rr_key_owner(rr, p->apex, now->key);
 		c = p->has_prev ? octets_cmp(prev->key, prev->key_len, now->key, now->key_len) : -1;
@@ -249,6 +250,15 @@ packer_would_cut(struct packer *p, const struct rr *rr, uint8_t key[RR_KEY_MAX],
 	if (cut && key != NULL)
 		*key_len = first_key(p, rr, step, key);
 	return cut;
+}
+
+bool
+packer_would_cut_at(const struct packer *p, const uint8_t *key, size_t key_len)
+{
+	const struct place *prev = &p->place[p->cur];
+
+	return p->rrs > 0 && octets_cmp(prev->key, prev->key_len, key, key_len) < 0 &&
+	       cut_before(compress_len(p->c), 0, p->max, key, key_len);
 }
 
 int

@@ -57,6 +57,11 @@ int packer_add(struct packer *p, const struct rr *rr, struct zr_err *e);
  */
 bool packer_would_cut(
     struct packer *p, const struct rr *rr, uint8_t key[RR_KEY_MAX], size_t *key_len);
+/*
+ * The same of any record with this part and owner, as rr_key_owner(), and whatever its size.  True:
+ * the next segment would have just this key.
+ */
+bool packer_would_cut_at(const struct packer *p, const uint8_t *key, size_t key_len);
 /* Ends the segment under construction, if any.  The packer is then as new. */
 int packer_flush(struct packer *p, struct zr_err *e);
 /* A packer as new goes on where a stored segment begins: the next segment has this key. */

@@ -27,11 +27,20 @@ SELECT id, key, digest, rrs, octets FROM segment
 WHERE zone = :zone AND born <= :version AND (died IS NULL OR died > :version)
 ORDER BY key;
 
--- The digest shows octets that are not those that were written.
 -- name: read_content
-SELECT content.data, segment.digest FROM content CROSS JOIN segment
+SELECT data, sum FROM content WHERE id = :id;
+
+-- Of octets without a sum: the digest shows those that are not what was written.
+-- name: read_content_digest
+SELECT segment.digest FROM content CROSS JOIN segment
 	ON segment.zone = content.zone AND segment.key = content.key AND segment.born = content.born
 WHERE content.id = :id AND segment.id = :id;
+
+-- name: read_begin
+BEGIN;
+
+-- name: read_end
+COMMIT;
 
 -- name: read_ambiguous
 SELECT 1 FROM ambiguous WHERE zone = :zone AND cleared = 0
@@ -47,7 +56,7 @@ WHERE zone = :zone AND version BETWEEN :from AND :version
 ORDER BY version DESC, step DESC, part DESC, chunk DESC;
 
 -- name: read_journal_chunk
-SELECT version, step, part, chunk, journal.rrs, data
+SELECT version, step, part, chunk, journal.rrs, data, content.id, sum
 FROM journal CROSS JOIN content ON content.id = journal.id
 WHERE journal.zone = :zone AND (version, step, part, chunk) >= (:from, :step, :part, :chunk)
 	AND version <= :version

@@ -5,7 +5,8 @@
 SELECT coalesce(max(id), 0) FROM content;
 
 -- name: content_add
-INSERT INTO content (id, zone, key, born, data) VALUES (:id, :zone, :key, :born, :data);
+INSERT INTO content (id, zone, key, born, data, sum)
+VALUES (:id, :zone, :key, :born, :data, :sum);
 
 -- name: segment_add
 INSERT INTO segment (zone, key, born, id, rrs, octets, digest)

@@ -33,7 +33,7 @@ WHERE zone = :zone AND key > :key AND born <= :version AND (died IS NULL OR died
 ORDER BY key LIMIT 1;
 
 -- name: verify_content
-SELECT data, zone = :zone AND key = :key AND born = :born FROM content WHERE id = :id;
+SELECT data, zone = :zone AND key = :key AND born = :born, sum FROM content WHERE id = :id;
 
 -- The journal from its end to its beginning.
 -- name: verify_chunk_before

@@ -142,7 +142,7 @@ def smuggle(path, text, zone=ZONE):
     digest = hashlib.sha256(data).digest()
     total = (int.from_bytes(z["digest"], "big") - int.from_bytes(s["digest"], "big")
              + int.from_bytes(digest, "big")) % 2**256
-    db.execute("UPDATE content SET data = ? WHERE id = ?", (data, s["id"]))
+    db.execute("UPDATE content SET data = ?, sum = NULL WHERE id = ?", (data, s["id"]))
     db.execute("UPDATE segment SET rrs = rrs + 1, octets = octets + ?, digest = ? WHERE id = ?",
                (len(wire), digest, s["id"]))
     db.execute("UPDATE zone SET records = records + 1, octets = octets + ?, digest = ? WHERE id = ?",

@@ -235,7 +235,7 @@ def stray_segment(db):
 
 
 def stray_content(db):
-    db.execute("INSERT INTO content SELECT max(id) + 1, zone, x'00', 1, x'00' FROM content")
+    db.execute("INSERT INTO content SELECT max(id) + 1, zone, x'00', 1, x'00', NULL FROM content")
 
 
 DAMAGE = [
