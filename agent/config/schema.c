@@ -80,6 +80,7 @@ schema_apply(const struct schema *s, const struct node *map, void *out, struct l
 	const struct schema_key *k;
 	size_t i;
 
+	assert(s != NULL);
 	if (node_empty(map) || map->kind == NODE_BAD)
 		return;
 	if (map->kind != NODE_MAP) {

@@ -340,7 +340,7 @@ def chain(lab, name, primary, loop):
 
 
 def test_expire_chain(lab):
-    """E-10, Q-15: A -> B -> C, A stops: C expires when B does, also when B and C ask each other."""
+    """E-10, Q-15: A -> B -> C, A stops: C expires when B does, also when B and C ask each other, and over a restart."""
     a = lab.add(FakePrimary(PRIMARY, free_port()).start())
     a.add_zone(ZONE, zone_text(refresh=2, retry=1, expire=7))
     relays = {name: chain(lab, name, a, loop=name == "loop") for name in ("line", "loop")}
@@ -353,6 +353,9 @@ def test_expire_chain(lab):
     a.stop()
     stopped = time.monotonic()
     expired = {}
+    time.sleep(1.5)
+    for r in (relays["line"][1], relays["loop"][0]):
+        r.restart()
 
     def look_around():
         for r in all_of:
