@@ -98,9 +98,9 @@ add_system(struct paths *p)
 
 /* ---- the beginning ---- */
 
-/* `what` in a folder that this user can make files in? */
+/* Is it in a folder that this user can make files in? */
 static int
-check_folder(const char *path, const char *what, const char *user, struct zr_err *e)
+check_folder(const char *path, const char *user, struct zr_err *e)
 {
 	char folder[PATH_MAX];
 
@@ -109,8 +109,8 @@ check_folder(const char *path, const char *what, const char *user, struct zr_err
 		return 0;
 	if (errno == ENOENT)
 		return zr_fail(e, ZR_CONF,
-		    "there is no folder %s for %s: mkdir -p %s && chown %s %s", folder, what,
-		    folder, user, folder);
+		    "%s: there is no such folder: mkdir -p %s && chown %s %s", path, folder, user,
+		    folder);
 	return zr_fail(e, ZR_CONF,
 	    "%s: its folder, which should be its own, cannot be written (%s): chown %s %s", path,
 	    strerror(errno), user, folder);
@@ -143,36 +143,43 @@ check_readable(const struct config *c, const struct priv_user *u)
 				       "chmod g+r"));
 }
 
-int
-sandbox_begin(const struct config *c, struct zr_err *e)
+static int
+choose_user(const struct config *c, char *who, size_t size, struct zr_err *e)
 {
 	const struct config_server *s = &c->server;
 	struct priv_user u;
-	char who[2 * PRIV_NAME_MAX + 2] = "";
 
-	if (cage_unfit() == NULL && !s->core_dumps && priv_hide_memory(e) != 0)
-		return -1;
 	if (geteuid() != 0) {
-		snprintf(who, sizeof(who), "%u:%u", (unsigned)geteuid(), (unsigned)getegid());
+		snprintf(who, size, "%u:%u", (unsigned)geteuid(), (unsigned)getegid());
 	} else if (s->user == NULL) {
 		log_event(LOG_LVL_WARN, "runs-as-root",
 		    LS("next", "name a user that it is to become: server: user: zonerelay"));
-		return 0;
 	} else {
 		if (priv_find(&u, s->user, e) != 0)
 			return zr_fail_in(e, "server.user");
 		if (priv_become(&u, e) != 0)
 			return -1;
 		became = true;
-		snprintf(who, sizeof(who), "%s:%s", u.name, u.group);
+		snprintf(who, size, "%s:%s", u.name, u.group);
 		log_event(LOG_LVL_INFO, "user", LS("name", u.name), LS("group", u.group),
 		    LU("groups", u.group_count));
 		check_readable(c, &u);
 	}
-	if (check_folder(s->database, "the database", who, e) != 0 ||
-	    check_files(s->database, who, e) != 0)
+	return 0;
+}
+
+int
+sandbox_begin(const struct config *c, struct zr_err *e)
+{
+	const struct config_server *s = &c->server;
+	char who[2 * PRIV_NAME_MAX + 2] = "root";
+
+	if (choose_user(c, who, sizeof(who), e) != 0 ||
+	    priv_memory(!s->core_dumps && cage_unfit() == NULL, e) != 0)
 		return -1;
-	return check_folder(s->control, "the control socket", who, e);
+	if (check_folder(s->database, who, e) != 0 || check_files(s->database, who, e) != 0)
+		return -1;
+	return check_folder(s->control, who, e);
 }
 
 /* ---- the cage ---- */

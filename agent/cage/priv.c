@@ -207,12 +207,13 @@ priv_become(const struct priv_user *u, struct zr_err *e)
 }
 
 int
-priv_hide_memory(struct zr_err *e)
+priv_memory(bool hidden, struct zr_err *e)
 {
 	const struct rlimit none = {0, 0};
 
-	(void)setrlimit(RLIMIT_CORE, &none); /* the second is enough, but this one is seen */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-		return zr_fail(e, ZR_IO, "core dumps cannot be turned off: %s", strerror(errno));
+	if (hidden) /* the second is enough, but this one is seen */
+		(void)setrlimit(RLIMIT_CORE, &none);
+	if (prctl(PR_SET_DUMPABLE, hidden ? 0 : 1, 0, 0, 0) != 0)
+		return zr_fail(e, ZR_IO, "core dumps: %s", strerror(errno));
 	return 0;
 }

@@ -42,5 +42,8 @@ int priv_become(const struct priv_user *u, struct zr_err *e);
 int priv_shed(bool all, bool programs, struct zr_err *e);
 /* Whether ports below 1024 can be opened. */
 bool priv_may_bind(void);
-/* No core dumps, and nobody of the same user may look into the memory. */
-int priv_hide_memory(struct zr_err *e);
+/*
+ * Hidden: no core dumps, and nobody of the same user may look into the memory.  Else both are
+ * allowed again, also after priv_become(), which hides it.
+ */
+int priv_memory(bool hidden, struct zr_err *e);

@@ -30,6 +30,11 @@ def number(pid, key):
     return int(status(pid)[key].split()[0], 16 if key.startswith("Cap") else 10)
 
 
+def memory_owner(pid):
+    """Whose the process is for debuggers and core dumps."""
+    return os.stat(f"/proc/{pid}/environ").st_uid
+
+
 def helper_of(relay):
     """Pid of the process that runs commands."""
     def found():
@@ -114,6 +119,7 @@ def test_becomes_user(lab):
         assert "CapEff:\t0000000000000000\n" in text
         if is_confined(s.relay):
             assert "Seccomp:\t2\n" in text and "NoNewPrivs:\t1\n" in text
+        assert memory_owner(main) == memory_owner(helper) == 0  # not for the user's other processes
     assert number(helper, "Seccomp") == 0
     assert os.stat(s.relay.db).st_uid == os.stat(s.relay.sock).st_uid == u.pw_uid
     # The whole road, with a command at its end.
@@ -135,6 +141,13 @@ def test_becomes_user(lab):
     assert ask(high, ZONE, "SOA", tcp=True).answer
     s.relay.restart()
     assert ask(low[1], ZONE, "SOA", tcp=True).answer
+
+
+@as_root
+def test_core_dumps(lab):
+    """Allowed, they are allowed in spite of the change of user."""
+    s = user_scene(lab, server={"core-dumps": True})
+    assert memory_owner(s.relay.process.pid) == pwd.getpwnam(USER).pw_uid
 
 
 @as_root

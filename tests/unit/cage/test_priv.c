@@ -122,7 +122,9 @@ static int
 hide(void *arg)
 {
 	(void)arg;
-	return priv_hide_memory(&e) != 0 || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0;
+	if (priv_memory(true, &e) != 0 || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return 1;
+	return priv_memory(false, &e) != 0 || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1;
 }
 
 static void
