@@ -224,15 +224,17 @@ on_level_signal(evutil_socket_t sig, short what, void *arg)
 	log_event(LOG_LVL_INFO, "log-level", LS("level", debug ? "debug" : "as configured"));
 }
 
-static void
-open_signals(struct agent *a)
+static int
+open_signals(struct agent *a, struct zr_err *e)
 {
 	a->signals[0] = evsignal_new(a->base, SIGTERM, on_stop_signal, a);
 	a->signals[1] = evsignal_new(a->base, SIGINT, on_stop_signal, a);
 	a->signals[2] = evsignal_new(a->base, SIGHUP, on_reload_signal, a);
 	a->signals[3] = evsignal_new(a->base, SIGUSR1, on_level_signal, a);
 	for (size_t i = 0; i < sizeof(a->signals) / sizeof(a->signals[0]); i++)
-		event_add(a->signals[i], NULL);
+		if (event_add(a->signals[i], NULL) != 0)
+			return zr_fail(e, ZR_IO, "cannot take signals");
+	return 0;
 }
 
 /* ---- opening ---- */
@@ -304,19 +306,20 @@ open_loop(struct agent *a, struct zr_err *e)
 
 	a->in = mbox_new();
 	a->base = event_base_new();
-	if (a->base == NULL)
-		return zr_fail(e, ZR_IO, "cannot make an event loop");
+	if (a->in == NULL || a->base == NULL)
+		return zr_fail(e, ZR_IO,
+		    "cannot make an event loop: raise the limit on descriptors (ulimit -n)");
 	a->mail_event = event_new(a->base, mbox_fd(a->in), EV_READ | EV_PERSIST, inbox_event, a);
 	a->more_event = event_new(a->base, -1, 0, inbox_event, a);
 	a->timer_event = event_new(a->base, -1, 0, on_timer, a);
 	a->sched_event = event_new(a->base, -1, 0, on_sched, a);
-	event_add(a->mail_event, NULL);
+	if (event_add(a->mail_event, NULL) != 0)
+		return zr_fail(e, ZR_IO, "cannot watch the mailbox");
 	share_descriptors(&a->fds, fds);
 	a->query_sockets = queries < QUERY_SOCKETS ? queries : QUERY_SOCKETS;
 	a->udpq = udpq_new(a->base, a->query_sockets);
 	a->notifyq = udpq_new(a->base, notifies < NOTIFY_SOCKETS ? notifies : NOTIFY_SOCKETS);
-	open_signals(a);
-	return 0;
+	return open_signals(a, e);
 }
 
 static int

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,8 +12,10 @@
 #include "app/ready.h"
 #include "app/sandbox.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "config/config.h"
+#include "wire/segment.h"
 
 #define EXIT_CONFIG 2
 
@@ -144,6 +147,13 @@ main(int argc, char **argv)
 		return rc;
 	open_standard();
 	signal(SIGPIPE, SIG_IGN);
+	/* Events are small objects of our own: without one a timer would never come (base/mem.h).
+	 */
+	event_set_mem_functions(zr_xmalloc, zr_xrealloc, free);
+	if (digest_start(&e) != 0) {
+		fprintf(stderr, "zonerelayd: %s\n", e.text);
+		return EXIT_FAILURE;
+	}
 	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no death */
 	c = config_load(o.path, &report);
 	if (c == NULL) {

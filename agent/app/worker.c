@@ -138,7 +138,7 @@ destroy(struct worker *w)
 {
 	struct mail *m, *next;
 
-	for (m = mbox_take(w->in); m != NULL; m = next) {
+	for (m = w->in != NULL ? mbox_take(w->in) : NULL; m != NULL; m = next) {
 		next = m->next;
 		mail_free(m);
 	}
@@ -170,7 +170,7 @@ worker_start(const struct worker_conf *c, struct zr_err *e)
 		goto fail;
 	w->segments = segcache_new(w->reader);
 	w->base = event_base_new();
-	if (w->base != NULL)
+	if (w->base != NULL && w->in != NULL)
 		w->mail_event =
 		    event_new(w->base, mbox_fd(w->in), EV_READ | EV_PERSIST, on_mail, w);
 	if (w->mail_event == NULL || event_add(w->mail_event, NULL) != 0) {

@@ -10,8 +10,8 @@
 static unsigned fail_after;
 
 /* No stdio and no log here: both allocate. */
-static _Noreturn void
-die(void)
+_Noreturn void
+zr_no_memory(void)
 {
 	static const char text[] = "zonerelay: out of memory\n";
 
@@ -27,7 +27,7 @@ zr_xmalloc(size_t size)
 	void *p = malloc(size != 0 ? size : 1);
 
 	if (p == NULL)
-		die();
+		zr_no_memory();
 	return p;
 }
 
@@ -37,7 +37,7 @@ zr_xcalloc(size_t n, size_t size)
 	void *p = n != 0 && size != 0 ? calloc(n, size) : calloc(1, 1);
 
 	if (p == NULL)
-		die();
+		zr_no_memory();
 	return p;
 }
 
@@ -46,7 +46,7 @@ zr_xrealloc(void *p, size_t size)
 {
 	p = realloc(p, size != 0 ? size : 1);
 	if (p == NULL)
-		die();
+		zr_no_memory();
 	return p;
 }
 

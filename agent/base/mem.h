@@ -13,6 +13,8 @@ void *zr_xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull, 
 void *zr_xrealloc(void *p, size_t size) __attribute__((returns_nonnull));
 char *zr_xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 void *zr_xmemdup(const void *p, size_t size) __attribute__((malloc, returns_nonnull));
+/* For what a library was to allocate for us, and did not. */
+_Noreturn void zr_no_memory(void);
 void *zr_try_alloc(size_t size) __attribute__((malloc));
 void *zr_try_realloc(void *p, size_t size);
 

@@ -76,6 +76,8 @@ share(struct load *l, const struct config_policy *p, const struct node *node, co
 	struct policy_entry *e;
 
 	write_key(p, &key);
+	if (key.bad)
+		zr_no_memory();
 	e = table_get(l->policy_key, key.data, key.len);
 	if (e == NULL) {
 		e = pool_alloc(l->arena, sizeof(*e));

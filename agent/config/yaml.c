@@ -58,7 +58,9 @@ place_of_offset(const struct builder *b, size_t offset)
 static void
 syntax_fault(struct builder *b, const yaml_parser_t *p)
 {
-	const char *problem = p->problem != NULL ? p->problem : "not YAML";
+	const char *problem = p->problem != NULL	      ? p->problem
+			      : p->error == YAML_MEMORY_ERROR ? "out of memory"
+							      : "not YAML";
 	struct place at;
 
 	if (p->error == YAML_READER_ERROR) {

@@ -305,6 +305,8 @@ packer_new(const uint8_t *apex, segment_sink sink, void *arg)
 	p->arg = arg;
 	p->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
 	p->md = EVP_MD_CTX_new();
+	if (p->sha256 == NULL || p->md == NULL)
+		zr_no_memory();
 	memcpy(p->apex, apex, name_len(apex));
 	return p;
 }

@@ -77,6 +77,12 @@ void unpacker_free(struct unpacker *u);
 void unpacker_start(struct unpacker *u, const uint8_t *data, size_t len); /* borrows data */
 int unpacker_next(struct unpacker *u, struct rr *rr, struct zr_err *e);	  /* 1, 0 end, -1 */
 
+/*
+ * Before anything else of OpenSSL.  What it allocates is of a size that it bounds itself, and where
+ * it once could not load an algorithm it never can again: so a lack of memory ends the process here
+ * as in base/mem.h, and what is missing for other reasons is told at the start.
+ */
+int digest_start(struct zr_err *e);
 /* Of the data of a segment; false when the library fails, which is a lack of memory. */
 bool digest_of(const uint8_t *data, size_t len, uint8_t out[SEGMENT_DIGEST]);
 /* Digest of a version: the sum modulo 2^256 of its segments' digests, big endian. */
