@@ -18,6 +18,7 @@ import pytest
 from lab import DAEMON, SLOW, wait_for, which
 from relay import Relay
 from scene import ZONE, Scene, check_db, copy_db, large_zone, look, zone_text
+from strike import library
 
 OTHER = "other.test"
 LARGE = "large.test"
@@ -27,12 +28,7 @@ DAY = 86400
 @pytest.fixture
 def faults(lab):
     """Builds the library that makes the world fail; the folder that tells it how."""
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "faults.c")
-    library = os.path.join(lab.path, "faults.so")
-    cc = next(c for c in (os.environ.get("CC", "").split()[:1] or [None]) + [which("cc"), which("gcc"), which("clang")]
-              if c)
-    subprocess.run([cc, "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
-    return Faults(library, lab.folder(os.path.join("relay", "faults")))  # where the daemon may look
+    return Faults(library(lab, "faults"), lab.folder(os.path.join("relay", "faults")))  # where the daemon may look
 
 
 class Faults:
@@ -305,6 +301,29 @@ def test_no_right_to_write(lab):
         os.chmod(s.relay.dir, 0o700)
     s.relay.start()
     served(s)
+
+
+def test_read_only_disk(lab):
+    """Mounted read-only, as after an error of the disk: it says so, and goes on when that is over.
+
+    That a running daemon's disk becomes read-only is a case of test_every_write.
+    """
+    folder = small_disk(lab, "20m")
+    if folder is None:
+        pytest.skip("no right to mount")
+    s = Scene(lab, start=False)
+    s.relay.db = os.path.join(folder, "zonerelay.db")
+    s.relay.write()
+    s.relay.start()
+    s.relay.wait_serial(ZONE, 1)
+    s.settle()
+    s.relay.stop()
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    starts_not(s.relay, "Read-only file system", "writable")
+    assert s.relay.ctl("zones", check=False).returncode == 0, "what is there can be looked at"
+    subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+    s.relay.start()
+    heals(s)
 
 
 def test_two_daemons(lab):
