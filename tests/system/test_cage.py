@@ -14,7 +14,7 @@ import pytest
 
 from lab import DAEMON, SLOW, ask, free_port, wait_for
 from scene import ZONE, Scene
-from test_hooks import Hook, alive, group_members, wait_result
+from test_hooks import Hook, alive, at_rest, group_members, wait_result
 
 USER = "daemon"
 ROOT = os.geteuid() == 0
@@ -127,6 +127,7 @@ def test_becomes_user(lab):
     s.update(add=["a 300 A 192.0.2.1"])
     assert s.ixfr(1).ok
     wait_result(s.relay, "it", "done")
+    at_rest(s.relay)
     with open(hook.path + ".uid") as f:
         assert f.read().strip() == str(u.pw_uid)
     with open(hook.path + ".status") as f:
