@@ -294,6 +294,7 @@ open_tables(struct agent *a)
 	a->replay = replay_new();
 	a->notifyin = notifyin_new(&nc, &nz);
 	a->query_limit = limiter_new(slow, QUERY_SOURCES);
+	cookie_open(a);
 	a->stranger_log = (struct log_limit){.interval_us = ZR_US_PER_S, .burst = STRANGER_BURST};
 	a->zone_log = (struct log_limit){.interval_us = ZONE_LOG_US, .burst = ZONE_LOG_BURST};
 	rng_seed(&a->rng, (uint64_t)rand_secure32() << 32 | rand_secure32());
@@ -580,6 +581,7 @@ agent_free(struct agent *a)
 	notifyin_free(a->notifyin);
 	replay_free(a->replay);
 	limiter_free(a->query_limit);
+	cookie_close(a);
 	free_loop(a);
 	config_free(a->cfg);
 	free(a->database);

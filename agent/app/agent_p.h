@@ -17,6 +17,8 @@
 #include "base/table.h"
 #include "config/config.h"
 #include "core/acl.h"
+#include "core/cookiejar.h"
+#include "core/cookies.h"
 #include "core/forced.h"
 #include "core/limiter.h"
 #include "core/notifyin.h"
@@ -34,6 +36,7 @@
 #include "store/store.h"
 #include "wire/keyref.h"
 
+struct agent_cookies;
 struct entry;
 struct forced_zone;
 struct hooks;
@@ -59,7 +62,10 @@ struct replyto {
 	struct keyref *key;
 	struct tsig_txn txn; /* with its MAC */
 	uint64_t signed_at;
-	bool seen; /* a NOTIFY that was acted upon before (TS-09) */
+	bool seen;	  /* a NOTIFY that was acted upon before (TS-09) */
+	bool cookie_seen; /* cookie_look() has been there */
+	enum cookies_verdict cookie;
+	uint8_t cookie_answer[COOKIE_OURS]; /* unless COOKIES_NONE */
 };
 
 /* An answer to a NOTIFY, or to a command, that waits until the mark is on disk. */
@@ -102,7 +108,9 @@ struct owed {
 	int64_t row;		/* in the outbox */
 	const char *downstream; /* interned name */
 	struct zr_addr target, source;
-	bool hint, late;	/* late: owed from before a start */
+	bool hint, late;   /* late: owed from before a start */
+	bool cookie_again; /* asked anew after BADCOOKIE */
+	struct cookie_sent cookie;
 	struct owed_sign *sign; /* owed_sign.c; NULL: not signed */
 	struct udpq_query *query;
 	struct owed *asking, **asking_link; /* while there is one: others that wait */
@@ -229,7 +237,8 @@ struct agent {
 	struct acl *primary_acl, *downstream_acl; /* id: index into cfg->primaries, downstreams */
 	struct notifyin *notifyin;
 	struct replay *replay;
-	struct limiter *query_limit; /* strangers' queries */
+	struct limiter *query_limit;   /* strangers' queries */
+	struct agent_cookies *cookies; /* cookie.c */
 	struct notifyout_rate notify_rate, late_rate;
 	struct table *zones;   /* by lower-case name */
 	struct table *by_id;   /* by store id */
@@ -379,15 +388,35 @@ void answer_drop_waiters(struct entry *en);
 
 /* False: it has been answered, or dropped.  Else to->key tells whether it was signed. */
 bool verify_request(struct agent *a, struct replyto *to, const struct msg *m, int parsed);
+/* Some primary or downstream has this address. */
+bool verify_known(const struct agent *a, const struct zr_addr *from);
 /* A NOTIFY was acted upon, or that came to nothing. */
 void verify_acted(struct agent *a, const struct replyto *to, bool acted);
+
+/* ---- cookie.c: DNS cookies ---- */
+
+void cookie_open(struct agent *a);
+void cookie_close(struct agent *a);
+void cookie_configure(struct agent *a);
+/* Fills to->cookie, once. */
+void cookie_look(struct agent *a, struct replyto *to, const struct msg *m);
+/* For the answer: COOKIE_OURS octets that live as long as *to, or NULL. */
+const uint8_t *cookie_reply(struct agent *a, struct replyto *to, const struct msg *m);
+/* Its source sends more than query-rate, and may be forged; after cookie_look(). */
+bool cookie_flooded(struct agent *a, const struct replyto *to);
+/* For a query of ours; source may be NULL or unset. */
+void cookie_ask(struct agent *a, const struct zr_addr *dest, const struct zr_addr *source,
+    struct cookie_sent *out);
+enum cookiejar_verdict cookie_answer(struct agent *a, const struct zr_addr *dest,
+    const struct cookie_sent *sent, const struct msg *m);
+void cookie_without(struct agent *a, const struct zr_addr *dest);
 
 void clients_accept(void *arg, int fd, const struct zr_addr *peer, const struct zr_addr *local);
 void clients_gone(struct agent *a, const struct accept_mail *m);
 
 /* ---- serve.c: transfers out ---- */
 
-void serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int parsed);
+void serve_query(struct agent *a, struct replyto *to, const struct msg *m, int parsed);
 void serve_stream_done(struct agent *a, struct stream_done_mail *m);
 int64_t serve_oldest(const struct entry *en); /* oldest version still being read */
 
@@ -436,20 +465,6 @@ void outbox_store_fetched(struct entry *en, const char *downstream, const struct
     uint32_t serial, int64_t version);
 void outbox_drop(struct entry *en);
 void outbox_reconfigure(struct entry *en);
-
-/* ---- owed_sign.c: signatures of NOTIFYs out; without a key everything is trusted ---- */
-
-enum owed_trust {
-	OWED_TRUSTED,
-	OWED_REJECTED, /* authentic, and says that it does not take ours: BADTIME */
-	OWED_FORGED    /* nobody knows whose it is: drop it, and wait on (TS-23, TS-24) */
-};
-void owed_sign_set(struct owed *o, const struct config_key *key); /* NULL frees */
-void owed_sign_begin(struct owed *o);				  /* a burst */
-int owed_sign_query(struct owed *o, struct buf *b);
-enum owed_trust owed_sign_verify(struct owed *o, const struct msg *m);
-/* What was wrong with an answer to this burst; NULL: nothing. */
-const char *owed_sign_why(const struct owed *o);
 
 /* ---- forced.c: the last forced transfer and what became of it ---- */
 

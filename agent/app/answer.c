@@ -95,9 +95,14 @@ log_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 }
 
 static void
-make_notify_reply(struct buf *b, const struct msg *m, const struct notifyin_verdict *v)
+make_notify_reply(struct agent *a, struct replyto *to, struct buf *b, const struct msg *m,
+    const struct notifyin_verdict *v)
 {
-	struct reply r = {.rcode = v->rcode, .aa = v->aa, .ede = v->ede, .keepalive = -1};
+	struct reply r = {.rcode = v->rcode,
+	    .aa = v->aa,
+	    .ede = v->ede,
+	    .keepalive = -1,
+	    .cookie = cookie_reply(a, to, m)};
 
 	query_reply(b, m, &r);
 }
@@ -163,8 +168,8 @@ waiter_free(struct waiter *w)
 }
 
 static void
-take_notify(struct agent *a, const struct replyto *to, const struct msg *m,
-    const struct notifyin_verdict *v)
+take_notify(
+    struct agent *a, struct replyto *to, const struct msg *m, const struct notifyin_verdict *v)
 {
 	struct entry *en = entry_of(v->zone);
 	struct zone_arg arg = {.notify = v->notify};
@@ -178,7 +183,7 @@ take_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 		arg.notify.primary = 0;
 		arg.notify.address = ZONE_NO_INDEX;
 	}
-	make_notify_reply(&b, m, v);
+	make_notify_reply(a, to, &b, m, v);
 	/* The answer is queued first: the step may free nothing, but it may mark at once. */
 	verify_acted(a, to, true);
 	route_event(en, ZONE_EV_NOTIFY, &arg, &os);
@@ -192,11 +197,12 @@ take_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 }
 
 static void
-notify(struct agent *a, const struct replyto *to, const struct msg *m, int parsed)
+notify(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
 {
 	struct notifyin_source src = {
 	    .from = to->from,
 	    .tcp = to->tcp,
+	    .reached = to->cookie == COOKIES_RIGHT,
 	    .key = to->key != NULL ? to->key->key.name : NULL,
 	    .seen = to->seen,
 	};
@@ -217,7 +223,7 @@ notify(struct agent *a, const struct replyto *to, const struct msg *m, int parse
 	}
 	a->stats.notify_refused++;
 	if (!v.drop)
-		make_notify_reply(&b, m, &v);
+		make_notify_reply(a, to, &b, m, &v);
 	answer_buf(a, to, &b);
 	buf_clear(&b);
 }
@@ -274,6 +280,9 @@ dispatch(struct agent *a, struct replyto *to, const uint8_t *data, size_t len)
 	struct msg m;
 	int parsed = msg_parse(&m, data, len, MSG_FULL, &e);
 
+	/* Of a stranger it matters only if there is an answer. */
+	if (m.edns.cookie_len > COOKIE_CLIENT && verify_known(a, &to->from))
+		cookie_look(a, to, &m);
 	if (!verify_request(a, to, &m, parsed))
 		return;
 	if (m.len != 0 && m.opcode == OPCODE_NOTIFY)

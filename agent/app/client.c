@@ -187,6 +187,7 @@ stream_open(struct outstream *s, struct zr_err *e)
 	    .req = &s->req,
 	    .soa = &s->soa,
 	    .keepalive = m->keepalive,
+	    .cookie = m->has_cookie ? m->cookie : NULL,
 	    .expire = m->expire,
 	    .expire_s = m->expire_s,
 	    .reserve = m->key != NULL ? tsig_size(&m->key->key) : 0,
@@ -226,6 +227,7 @@ send_servfail(struct client *c, struct outstream *s)
 	struct reply r = {.rcode = RCODE_SERVFAIL, .ede = -1, .keepalive = -1};
 	struct buf b = BUF_INIT;
 
+	r.cookie = s->m->has_cookie ? s->m->cookie : NULL;
 	query_reply(&b, req, &r);
 	if (sign(s, &b, NULL) == 0 && !b.bad)
 		conn_send(c->conn, b.data, b.len, NULL, 0);

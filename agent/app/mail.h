@@ -16,6 +16,7 @@
 #include "base/mbox.h"
 #include "core/xfrin.h"
 #include "store/store.h"
+#include "wire/cookie.h"
 #include "wire/keyref.h"
 #include "wire/segment.h"
 
@@ -175,6 +176,8 @@ struct stream_mail {
 	uint16_t soa_len;
 	uint8_t zone[255];
 	int keepalive; /* 100 ms units or -1 */
+	bool has_cookie;
+	uint8_t cookie[COOKIE_OURS];
 	bool expire;
 	uint32_t expire_s;
 	struct keyref *key; /* held; the answer is signed with it; NULL: it is not */

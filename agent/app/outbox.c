@@ -7,46 +7,13 @@
 #include <string.h>
 
 #include "app/agent_p.h"
+#include "app/owed_p.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "wire/name.h"
 #include "wire/query.h"
 
 /* ---- one owed NOTIFY ---- */
-
-/* Its socket is gone, or another's turn. */
-static void
-forget_query(struct owed *o)
-{
-	struct agent *a = o->agent;
-
-	o->query = NULL;
-	if (o->asking_link == NULL)
-		return;
-	*o->asking_link = o->asking;
-	if (o->asking != NULL)
-		o->asking->asking_link = o->asking_link;
-	else
-		a->asking_end = o->asking_link;
-	o->asking = NULL;
-	o->asking_link = NULL;
-}
-
-static void
-stop_query(struct owed *o)
-{
-	udpq_cancel(o->query);
-	forget_query(o);
-}
-
-static void
-stop_sending(struct owed *o)
-{
-	stop_query(o);
-	if (o->job != 0)
-		job_forget(o->agent, o->job);
-	o->job = 0;
-}
 
 static void
 owed_free(struct owed *o)
@@ -56,7 +23,7 @@ owed_free(struct owed *o)
 	while (*p != o)
 		p = &(*p)->next;
 	*p = o->next;
-	stop_sending(o);
+	owed_stop(o);
 	heap_del(&o->agent->owed_timers, &o->timer);
 	owed_sign_set(o, NULL);
 	o->agent->outbox--;
@@ -167,7 +134,7 @@ step(struct owed *o, enum notifyout_event ev, const struct notifyout_arg *arg, c
 		break;
 	case NOTIFYOUT_SAVE:
 		forced_seen(o, FORCED_PEER_EV_UNANSWERED, why);
-		stop_sending(o);
+		owed_stop(o);
 		log_owed(o, LOG_LVL_WARN, "notify-unanswered", why);
 		peer_event(o, PEER_DOWNSTREAM_FAILED, ZR_TIMEOUT,
 		    owed_sign_why(o) != NULL ? owed_sign_why(o)
@@ -260,7 +227,7 @@ authentic(struct owed *o, const struct msg *m)
 		return true;
 	/* Over TCP nothing better is to come. */
 	if (t == OWED_REJECTED || o->policy.tcp) {
-		stop_sending(o);
+		owed_stop(o);
 		step(o, NOTIFYOUT_EV_UNREACHABLE, NULL, owed_sign_why(o));
 	}
 	return false;
@@ -292,11 +259,32 @@ take_tcp(struct owed *o, const uint8_t *data, size_t len)
 	}
 }
 
+/* False: it is no answer to act upon; over: nor will there be one on this socket. */
 static bool
-on_udp(void *arg, enum udpq_event ev, const uint8_t *data, size_t len, const struct zr_err *e)
+cookie_holds(struct owed *o, const struct msg *m, bool *over)
+{
+	switch (owed_cookie_answer(o, m)) {
+	case OWED_COOKIE_AGAIN:
+		(void)owed_transmit(o, false);
+		return false;
+	case OWED_COOKIE_TCP:
+		*over = true;
+		owed_forget_query(o);
+		(void)owed_transmit(o, true);
+		return false;
+	case OWED_COOKIE_WAIT:
+		return false;
+	default:
+		return true;
+	}
+}
+
+bool
+owed_on_udp(void *arg, enum udpq_event ev, const uint8_t *data, size_t len, const struct zr_err *e)
 {
 	struct owed *o = arg;
 	struct agent *a = o->agent;
+	bool over = false;
 	struct msg m;
 
 	agent_touch(a);
@@ -304,18 +292,18 @@ on_udp(void *arg, enum udpq_event ev, const uint8_t *data, size_t len, const str
 	case UDPQ_DATA:
 		if (!is_answer(o, data, len, &m))
 			return false;
-		if (!authentic(o, &m)) {
+		if (!cookie_holds(o, &m, &over) || !authentic(o, &m)) {
 			agent_rearm(a);
-			return false;
+			return over;
 		}
-		forget_query(o); /* the step may send again, or free us */
+		owed_forget_query(o); /* the step may send again, or free us */
 		answered(o, &m);
 		break;
 	case UDPQ_TIMEOUT:
-		forget_query(o); /* the owed timer does the rest */
+		owed_forget_query(o); /* the owed timer does the rest */
 		break;
 	case UDPQ_ERROR:
-		forget_query(o);
+		owed_forget_query(o);
 		step(o, NOTIFYOUT_EV_UNREACHABLE, NULL, e->text);
 		break;
 	}
@@ -323,8 +311,8 @@ on_udp(void *arg, enum udpq_event ev, const uint8_t *data, size_t len, const str
 	return true;
 }
 
-static void
-on_tcp(struct agent *a, void *arg, struct job_done_mail **dp)
+void
+owed_on_tcp(struct agent *a, void *arg, struct job_done_mail **dp)
 {
 	struct owed *o = arg;
 	struct job_done_mail *d = *dp;
@@ -337,69 +325,22 @@ on_tcp(struct agent *a, void *arg, struct job_done_mail **dp)
 	agent_rearm(a);
 }
 
-/* The socket of a burst stays open for late answers until the burst has ended. */
-static int64_t
-burst_us(const struct owed *o)
-{
-	return o->policy.cap_us * (int64_t)(o->policy.repeats + 2);
-}
-
-/*
- * When all sockets wait, the oldest gives its own up: those who live answer in milliseconds, and a
- * dead downstream of many zones must not keep the others from hearing of theirs.
- */
-static void
-send_udp(struct owed *o, const struct buf *b, const struct zr_addr *source)
-{
-	struct agent *a = o->agent;
-	struct zr_err e;
-
-	if (o->query != NULL) {
-		udpq_resend(o->query, b->data, b->len, burst_us(o));
-		return;
-	}
-	if (udpq_full(a->notifyq) && a->asking != NULL)
-		stop_query(a->asking);
-	o->query =
-	    udpq_send(a->notifyq, &o->target, source, b->data, b->len, burst_us(o), on_udp, o, &e);
-	if (o->query == NULL)
-		return;
-	o->asking_link = a->asking_end;
-	*a->asking_end = o;
-	a->asking_end = &o->asking;
-}
-
 /* Repeats of a burst are the same message from the same port (N-13). */
 static void
 send_now(struct owed *o)
 {
-	struct agent *a = o->agent;
-	struct entry *en = o->entry;
-	struct buf b = BUF_INIT;
-	struct rr soa = entry_soa(en);
-	const struct zr_addr *source = o->source.family == 0 ? NULL : &o->source;
-
 	if (o->o.burst <= 1 || o->policy.tcp) {
-		stop_sending(o);
+		owed_stop(o);
 		owed_sign_begin(o);
 		o->o.id = rand_id();
+		o->cookie_again = false;
 		peer_event(o, PEER_DOWNSTREAM_SENT, ZR_OK, "");
 		forced_seen(o, FORCED_PEER_EV_SENT, NULL);
 	}
-	query_notify(&b, o->o.id, en->name, o->o.kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA,
-	    o->hint && en->soa != NULL ? &soa : NULL);
-	if (owed_sign_query(o, &b) != 0) {
-		buf_clear(&b);
-		return; /* the timer tries again */
+	if (owed_transmit(o, o->policy.tcp)) {
+		o->agent->stats.notify_out++;
+		log_owed(o, LOG_LVL_INFO, "notify-sent", NULL);
 	}
-	a->stats.notify_out++;
-	log_owed(o, LOG_LVL_INFO, "notify-sent", NULL);
-	if (o->policy.tcp)
-		o->job = job_query(
-		    a, &o->target, source, b.data, b.len, o->policy.tcp_timeout_us, on_tcp, o);
-	else
-		send_udp(o, &b, source);
-	buf_clear(&b);
 }
 
 void

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/agent_p.h"
+#include "app/owed_p.h"
 #include "app/sign.h"
 #include "base/mem.h"
 #include "wire/name.h"

@@ -293,6 +293,7 @@ set_rates(struct agent *a)
 
 	notifyin_configure(a->notifyin, &nc, a->primary_acl);
 	limiter_set_rate(a->query_limit, nc.stranger);
+	cookie_configure(a);
 	a->notify_rate.rate = bucket_rate(s->notify_rate, s->notify_rate);
 	a->late_rate.rate = bucket_rate(s->notify_rate, s->notify_rate);
 	global_limits(a, limits);

@@ -30,6 +30,9 @@ struct probe {
 	uint64_t job;
 	struct zr_mono started;
 	struct keyref *key; /* held; NULL: not signed */
+	struct cookie_sent cookie;
+	bool again;    /* asked anew after BADCOOKIE */
+	bool crumbled; /* an answer came without the cookie that this server has always sent */
 	struct tsig_txn txn;
 };
 
@@ -39,6 +42,12 @@ static const struct config_primary *
 conf_of(const struct probe *p)
 {
 	return p->primary->app;
+}
+
+static const struct zr_addr *
+dest_of(const struct probe *p)
+{
+	return &p->primary->address[p->address].addr;
 }
 
 static void
@@ -138,6 +147,11 @@ make_query(struct probe *p, struct buf *b, bool tcp)
 
 	struct zr_err e;
 
+	p->cookie.len = 0;
+	if (o.enabled)
+		cookie_ask(p->entry->agent, dest_of(p), &p->source, &p->cookie);
+	o.cookie = p->cookie.data;
+	o.cookie_len = p->cookie.len;
 	p->id = rand_id();
 	query_soa(b, p->id, p->entry->name, &o);
 	if (p->key != NULL && tsig_sign_request(&p->txn, &p->key->key, b,
@@ -203,6 +217,8 @@ send_tcp(struct probe *p)
 	struct buf b = BUF_INIT;
 	int64_t timeout = a->cfg->server.soa_timeout_us;
 
+	if (p->crumbled)
+		cookie_without(a, dest_of(p));
 	make_query(p, &b, true);
 	p->job = job_query(a, &p->primary->address[p->address].addr, &p->source, b.data, b.len,
 	    timeout, on_tcp, p);
@@ -217,12 +233,54 @@ try_again(struct probe *p)
 	const struct config_server *s = &p->entry->agent->cfg->server;
 
 	p->tries++;
-	if (p->tries >= s->soa_tries) {
+	if (p->crumbled || p->tries >= s->soa_tries) {
 		send_tcp(p);
 		return;
 	}
 	p->plain = p->tries + 1 == s->soa_tries;
 	send_udp(p);
+}
+
+/* True: there are too many of them, and TCP is asked. */
+static bool
+mismatch(struct probe *p)
+{
+	if (++p->mismatches < MISMATCH_MAX)
+		return false;
+	log_event(LOG_LVL_WARN, "soa-spoofed", LS("primary", conf_of(p)->name),
+	    LS("reason", "many answers that match no question of ours; asking over TCP"));
+	p->query = NULL;
+	send_tcp(p);
+	return true;
+}
+
+/*
+ * C-03, C-04.  False: it is no answer, or (over) the query was sent again.  A signature proves more
+ * than a cookie that is missing.
+ */
+static bool
+cookie_holds(struct probe *p, const struct msg *m, bool *over)
+{
+	*over = false;
+	switch (cookie_answer(p->entry->agent, dest_of(p), &p->cookie, m)) {
+	case COOKIEJAR_MISSING:
+		p->crumbled = p->key == NULL;
+		return p->key != NULL;
+	case COOKIEJAR_FORGED:
+		*over = mismatch(p);
+		return false;
+	case COOKIEJAR_AGAIN:
+		*over = true;
+		p->query = NULL;
+		if (p->again)
+			send_tcp(p);
+		else
+			send_udp(p);
+		p->again = true;
+		return false;
+	default:
+		return true;
+	}
 }
 
 static bool
@@ -231,19 +289,14 @@ take_answer(struct probe *p, const uint8_t *data, size_t len)
 	struct soa_answer s;
 	struct zr_err e = {0};
 	struct msg m;
-	bool parsed = msg_parse(&m, data, len, MSG_FULL, &e) == 0;
+	bool parsed = msg_parse(&m, data, len, MSG_FULL, &e) == 0, over;
 
 	if (m.len == 0 || m.id != p->id || (m.flags & FLAG_QR) == 0 ||
 	    (m.has_question && !msg_question_is(&m, p->entry->name, TYPE_SOA, CLASS_IN)) ||
-	    (parsed && !m.has_question && m.rcode == RCODE_NOERROR)) {
-		if (++p->mismatches < MISMATCH_MAX)
-			return false;
-		log_event(LOG_LVL_WARN, "soa-spoofed", LS("primary", conf_of(p)->name),
-		    LS("reason", "many answers that match no question of ours; asking over TCP"));
-		p->query = NULL;
-		send_tcp(p);
-		return true;
-	}
+	    (parsed && !m.has_question && m.rcode == RCODE_NOERROR))
+		return mismatch(p);
+	if (parsed && !cookie_holds(p, &m, &over))
+		return over;
 	p->query = NULL;
 	/* One that is not authentic is dropped.  A forger cannot easily answer over TCP, too. */
 	if (!parsed || verify(p, &m, &e) != 0) {

@@ -65,12 +65,6 @@ find_downstream(
 	}
 }
 
-static bool
-known(struct agent *a, const struct zr_addr *from)
-{
-	return acl_known(a->downstream_acl, from) || acl_known(a->primary_acl, from);
-}
-
 static unsigned
 streams_of(struct agent *a, const struct zr_addr *peer)
 {
@@ -139,6 +133,7 @@ send_udp_diff(struct agent *a, struct entry *en, const struct replyto *to, const
 	    .req = m,
 	    .soa = &soa,
 	    .keepalive = -1,
+	    .cookie = out->reply.cookie,
 	    .expire = out->expire,
 	    .expire_s = out->expire_s,
 	    .pull = pull_chunk,
@@ -178,6 +173,8 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	sm->soa_len = en->soa_len;
 	memcpy(sm->zone, en->name, name_len(en->name));
 	sm->keepalive = out->keepalive;
+	sm->has_cookie = out->reply.cookie != NULL;
+	memcpy(sm->cookie, to->cookie_answer, sizeof(sm->cookie));
 	sm->expire = out->expire;
 	sm->expire_s = out->expire_s;
 	sm->key = keyref_hold(to->key);
@@ -277,7 +274,7 @@ carry_out(struct agent *a, struct entry *en, const struct asker *who, const stru
 }
 
 void
-serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int parsed)
+serve_query(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
 {
 	struct asker who = {.sure = false};
 	struct entry *en = NULL;
@@ -289,7 +286,7 @@ serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int 
 	    .req = m,
 	    .parsed = parsed == 0,
 	    .udp = !to->tcp,
-	    .known = known(a, &to->from),
+	    .known = verify_known(a, &to->from),
 	    .proved = to->key != NULL,
 	    .reserve = to->key != NULL ? tsig_size(&to->key->key) : 0,
 	    .keepalive = (int)(a->cfg->server.tcp_idle_us / (100 * ZR_US_PER_MS)),
@@ -309,7 +306,11 @@ serve_query(struct agent *a, const struct replyto *to, const struct msg *m, int 
 		ask.zone = &zone;
 		ask.busy = to->tcp && m->qtype != TYPE_SOA && busy(a, &to->from);
 	}
+	cookie_look(a, to, m);
+	ask.cookie = to->cookie;
+	ask.flooded = ask.known && cookie_flooded(a, to);
 	xfrout_judge(&ask, &out);
+	out.reply.cookie = ask.cookie != COOKIES_NONE ? to->cookie_answer : NULL;
 	carry_out(a, en, &who, to, m, &out);
 }
 

@@ -69,7 +69,7 @@ count_wrong(struct agent *a, const struct tsig_rr *rr, enum tsig_result why)
 
 /* complaints to a source that may be forged are few. */
 static void
-complain(struct agent *a, const struct replyto *to, const struct msg *m, struct tsig_txn *t,
+complain(struct agent *a, struct replyto *to, const struct msg *m, struct tsig_txn *t,
     const struct tsig_rr *rr, enum tsig_result why)
 {
 	struct reply r = {.rcode = RCODE_NOTAUTH, .ede = -1, .keepalive = -1};
@@ -81,6 +81,7 @@ complain(struct agent *a, const struct replyto *to, const struct msg *m, struct 
 	else if (why == TSIG_FAILED)
 		r.rcode = RCODE_SERVFAIL;
 	if (to->tcp || limiter_take(a->query_limit, &to->from, a->now.mono)) {
+		r.cookie = cookie_reply(a, to, m);
 		query_reply(&b, m, &r);
 		if (r.rcode == RCODE_NOTAUTH &&
 		    tsig_sign_error(t, rr, why, &b, sign_time(a->now.wall), &e) != 0)
@@ -91,6 +92,12 @@ complain(struct agent *a, const struct replyto *to, const struct msg *m, struct 
 }
 
 bool
+verify_known(const struct agent *a, const struct zr_addr *from)
+{
+	return acl_known(a->primary_acl, from) || acl_known(a->downstream_acl, from);
+}
+
+bool
 verify_request(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
 {
 	enum tsig_result why;
@@ -98,7 +105,7 @@ verify_request(struct agent *a, struct replyto *to, const struct msg *m, int par
 
 	if (parsed != 0 || !m->has_tsig || (m->flags & FLAG_QR) != 0)
 		return true;
-	if (!acl_known(a->primary_acl, &to->from) && !acl_known(a->downstream_acl, &to->from))
+	if (!verify_known(a, &to->from))
 		return true;
 	why = tsig_verify_request(&to->txn, &rr, m, find_key, a, sign_time(a->now.wall));
 	if (why == TSIG_OK)

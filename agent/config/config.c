@@ -141,6 +141,7 @@ fill(struct load *l, const struct node *root)
 	schema_apply(&schema_server, top.server, &c->server, l);
 	c->server.listen_default = node_get(top.server, "listen") == NULL;
 	schema_apply(&schema_log, top.log, &c->log, l);
+	cookie_load(l, node_get(top.server, "cookie-secret-file"));
 	keys_load(l, top.keys);
 	peers_load(l, top.primaries, top.downstreams);
 	policy_load(l, top.templates);
@@ -258,6 +259,7 @@ config_free(struct config *c)
 {
 	if (c == NULL)
 		return;
+	explicit_bzero(c->server.cookie_secret, sizeof(c->server.cookie_secret));
 	for (size_t i = 0; i < c->key_count; i++)
 		keyref_drop(c->keys[i].ref);
 	if (c->mem != NULL)

@@ -16,7 +16,9 @@
 #include "base/log.h"
 #include "wire/keyref.h"
 
-#define CONFIG_NAME_MAX 63 /* octets of the name of a primary, downstream or template */
+#define CONFIG_COOKIE_SECRETS 4 /* one in use, others of before and after */
+#define CONFIG_COOKIE_SECRET 16 /* octets */
+#define CONFIG_NAME_MAX 63	/* octets of the name of a primary, downstream or template */
 
 struct config_addrs {
 	struct zr_addr *v;
@@ -162,8 +164,13 @@ struct config_server {
 	struct config_addrs self_address;   /* further addresses that are ours (PL-04) */
 	struct config_addrs resolver;	    /* empty: those of the system */
 	uint32_t notify_in_rate;	    /* accepted per source and second; strangers a tenth */
-	uint32_t tcp_clients;		    /* connections in total */
-	uint32_t tcp_per_client;	    /* per source address */
+	uint32_t query_rate; /* UDP queries per source and second that may be forged */
+	bool cookies;
+	char *cookie_secret_file; /* NULL: a secret is drawn at the start */
+	uint8_t cookie_secret[CONFIG_COOKIE_SECRETS][CONFIG_COOKIE_SECRET];
+	uint32_t cookie_count;	 /* of them */
+	uint32_t tcp_clients;	 /* connections in total */
+	uint32_t tcp_per_client; /* per source address */
 	int64_t tcp_idle_us;
 	int64_t soa_timeout_us; /* per try over UDP */
 	uint32_t soa_tries;

@@ -151,6 +151,25 @@ static const struct schema_key server_keys[] = {
 	    "at "
 	    "least one zone. Above it what is authorised waits, and anything else gets no answer. "
 	    "Other sources have a tenth of it, and above that no answer."},
+    {"query-rate", VALUE_COUNT, AT(query_rate), .def = "2000", .min = 1, .max = 1000000,
+	.doc =
+	    "UDP queries per second from one primary or downstream that are answered although "
+	    "somebody else may have forged them: neither signed nor with a cookie of ours. Above "
+	    "it, one with a COOKIE option gets BADCOOKIE and a cookie, any other is asked to use "
+	    "TCP. So nobody makes this daemon flood a downstream with differences. 2000 are those "
+	    "of 7 million zones that are refreshed hourly."},
+    {"cookies", VALUE_BOOL, AT(cookies), .def = "yes",
+	.doc = "DNS cookies (RFC 7873): SOA queries and NOTIFYs carry one, answers with a wrong "
+	       "one do not count, and who returns one of ours is known not to be forged. They "
+	       "authenticate nobody; keys do. no: they are neither sent nor answered."},
+    {"cookie-secret-file", VALUE_PATH, AT(cookie_secret_file), .def_doc = "one drawn at the start",
+	.doc =
+	    "A file with up to 4 secrets, one in a line, each of 32 hexadecimal digits, which "
+	    "others than its owner and group must not be able to read. Cookies are made with the "
+	    "first, and those made with any of them are taken. Needed only where several servers "
+	    "answer at one address (anycast): BIND, Knot and NSD make the same cookies of the "
+	    "same secret. To change it everywhere (RFC 9018 section 5): add the new one as the "
+	    "second line, then put it first, and after an hour remove the old one."},
     {"tcp-clients", VALUE_COUNT, AT(tcp_clients), .def = "150", .min = 1, .max = 100000,
 	.doc =
 	    "TCP connections from others at the same time (RFC 9210 section 4.2). Further ones are "

@@ -17,15 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SECRET_FILE_MAX 4096 /* octets */
-#define HIDDEN "(hidden)"    /* what config_print() writes */
+#define HIDDEN "(hidden)" /* what config_print() writes */
 #define BLANKS " \t\r\n"
 
 /* ---- the secret ---- */
 
-/* A file as text without blanks around it; 0, or -1 with the fault reported. */
-static int
-read_secret(struct load *l, const struct node *n, const char *path, char out[SECRET_FILE_MAX + 1])
+int
+secret_read(struct load *l, const struct node *n, const char *word, const char *path,
+    char out[SECRET_FILE_MAX + 1])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char show[SHOW_MAX];
@@ -35,23 +34,22 @@ read_secret(struct load *l, const struct node *n, const char *path, char out[SEC
 
 	fault_show(path, show);
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		load_error(l, n, "secret-file: %s cannot be read: %s%s", show, strerror(errno),
+		load_error(l, n, "%s: %s cannot be read: %s%s", word, show, strerror(errno),
 		    load_advice(l, errno));
 	} else if (!S_ISREG(st.st_mode)) {
-		load_error(l, n, "secret-file: %s is not a file", show);
+		load_error(l, n, "%s: %s is not a file", word, show);
 	} else if ((st.st_mode & S_IRWXO) != 0) {
 		load_error(l, n,
-		    "secret-file: %s is open to everybody (mode %03o): chmod o= is needed, and if "
+		    "%s: %s is open to everybody (mode %03o): chmod o= is needed, and if "
 		    "others have seen it, a new secret",
-		    show, (unsigned)(st.st_mode & 0777));
+		    word, show, (unsigned)(st.st_mode & 0777));
 	} else {
 		do {
 			got = read(fd, out + len, SECRET_FILE_MAX - len);
 			len += got > 0 ? (size_t)got : 0;
 		} while (got > 0 || (got < 0 && errno == EINTR));
 		if (got < 0)
-			load_error(
-			    l, n, "secret-file: %s cannot be read: %s", show, strerror(errno));
+			load_error(l, n, "%s: %s cannot be read: %s", word, show, strerror(errno));
 	}
 	if (fd >= 0)
 		close(fd);
@@ -85,7 +83,7 @@ secret_from_file(struct load *l, const struct node *n, struct config_key *k, enu
 	char text[SECRET_FILE_MAX + 1];
 
 	load_file(l, k->secret_file);
-	if (!l->no_secrets && read_secret(l, n, k->secret_file, text) == 0)
+	if (!l->no_secrets && secret_read(l, n, "secret-file", k->secret_file, text) == 0)
 		set_secret(l, n, k, alg, "secret-file", text);
 	explicit_bzero(text, sizeof(text));
 }

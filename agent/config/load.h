@@ -89,6 +89,16 @@ struct place load_at_key(const struct load *l, const struct node *n);
  */
 size_t load_named(struct load *l, const struct node *map, const char *what, const struct node **v);
 
+/*
+ * keys_load.c: a file that holds secrets as text without blanks around it; `word` is the key that
+ * names it.  0, or -1 with the fault reported.  The caller wipes `out`.
+ */
+#define SECRET_FILE_MAX 4096 /* octets */
+int secret_read(struct load *l, const struct node *n, const char *word, const char *path,
+    char out[SECRET_FILE_MAX + 1]);
+/* cookie.c: the secrets of DNS cookies. */
+void cookie_load(struct load *l, const struct node *file);
+
 /* keys_load.c: TSIG keys; and, with the peers there, whose they are. */
 void keys_load(struct load *l, const struct node *keys);
 void keys_check(struct load *l, const struct node *keys);

@@ -205,8 +205,8 @@ put_keys(struct buf *out, const struct schema *s, const void *from, const char *
 
 		if (k->type >= VALUE_NAMES)
 			continue;
-		if (k->type == VALUE_USER && *(char *const *)at == NULL)
-			continue; /* there is no word for nobody */
+		if ((k->type == VALUE_USER || k->type == VALUE_PATH) && *(char *const *)at == NULL)
+			continue; /* there is no word for nobody, or for no file */
 		buf_fmt(out, "%s%s: ", indent, k->key);
 		put_value(out, k, at);
 		buf_str(out, "\n");

@@ -48,13 +48,18 @@ limiter_set_rate(struct limiter *l, struct bucket_rate rate)
 }
 
 static uint64_t
+place_key(uint64_t h)
+{
+	return h != 0 ? h : 1; /* 0 is an empty place */
+}
+
+static uint64_t
 client_key(const struct zr_addr *source)
 {
 	struct zr_addr c = addr_client(source);
 	uint8_t b[1 + sizeof(c.ip)] = {c.family};
 	memcpy(b + 1, c.ip, sizeof(c.ip));
-	uint64_t h = table_hash(b, sizeof(b));
-	return h != 0 ? h : 1; /* 0 is an empty place */
+	return place_key(table_hash(b, sizeof(b)));
 }
 
 /* Its own place, or the one whose loss costs least: the bucket that is fullest. */
@@ -73,14 +78,23 @@ find_place(struct place *set, uint64_t key)
 	return best;
 }
 
+static bool
+take(struct limiter *l, uint64_t key, struct zr_mono now)
+{
+	struct place *p = find_place(&l->place[(key & (l->sets - 1)) * WAYS], key);
+	return bucket_take(&p->bucket, &l->rate, now.us);
+}
+
 bool
 limiter_take(struct limiter *l, const struct zr_addr *source, struct zr_mono now)
 {
-	if (l->rate.interval_us == 0)
-		return true;
-	uint64_t key = client_key(source);
-	struct place *p = find_place(&l->place[(key & (l->sets - 1)) * WAYS], key);
-	return bucket_take(&p->bucket, &l->rate, now.us);
+	return l->rate.interval_us == 0 || take(l, client_key(source), now);
+}
+
+bool
+limiter_take_key(struct limiter *l, const void *name, size_t len, struct zr_mono now)
+{
+	return l->rate.interval_us == 0 || take(l, place_key(table_hash(name, len)), now);
 }
 
 size_t

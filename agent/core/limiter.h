@@ -22,4 +22,6 @@ struct limiter *limiter_new(struct bucket_rate rate, size_t places);
 void limiter_free(struct limiter *l);
 void limiter_set_rate(struct limiter *l, struct bucket_rate rate);
 bool limiter_take(struct limiter *l, const struct zr_addr *source, struct zr_mono now);
+/* The same for whoever bears this name. */
+bool limiter_take_key(struct limiter *l, const void *name, size_t len, struct zr_mono now);
 size_t limiter_bytes(const struct limiter *l);

@@ -27,8 +27,8 @@ struct notifyin {
 	struct notifyin_zones zones;
 	const struct acl *primaries;
 	struct limiter *known, *stranger;
-	struct limiter *proved; /* what others forge does not hold these up */
-	uint32_t tickets;	/* given out so far */
+	struct limiter *reached, *proved, *keys; /* what others forge holds none of it up */
+	uint32_t tickets;			 /* given out so far */
 	struct remembered memory[NOTIFYIN_MEMORY];
 };
 
@@ -57,7 +57,9 @@ notifyin_new(const struct notifyin_conf *c, const struct notifyin_zones *z)
 	n->conf = *c;
 	n->zones = *z;
 	n->known = limiter_new(c->known, NOTIFYIN_SOURCES);
+	n->reached = limiter_new(c->known, NOTIFYIN_SOURCES);
 	n->proved = limiter_new(c->known, NOTIFYIN_SOURCES);
+	n->keys = limiter_new(c->known, NOTIFYIN_SOURCES);
 	n->stranger = limiter_new(c->stranger, NOTIFYIN_SOURCES);
 	return n;
 }
@@ -68,7 +70,9 @@ notifyin_free(struct notifyin *n)
 	if (n == NULL)
 		return;
 	limiter_free(n->known);
+	limiter_free(n->reached);
 	limiter_free(n->proved);
+	limiter_free(n->keys);
 	limiter_free(n->stranger);
 	free(n);
 }
@@ -79,7 +83,9 @@ notifyin_configure(struct notifyin *n, const struct notifyin_conf *c, const stru
 	n->conf = *c;
 	n->primaries = primaries;
 	limiter_set_rate(n->known, c->known);
+	limiter_set_rate(n->reached, c->known);
 	limiter_set_rate(n->proved, c->known);
+	limiter_set_rate(n->keys, c->known);
 	limiter_set_rate(n->stranger, c->stranger);
 }
 
@@ -383,6 +389,16 @@ judge_known(struct notifyin *n, const struct notifyin_source *src, const struct 
 	v->memory = remember(n, key, t->forced, now);
 }
 
+/* The key is its holder's limit as well, from however many addresses. */
+static bool
+take_token(struct notifyin *n, const struct notifyin_source *src, struct zr_mono now)
+{
+	if (src->key != NULL)
+		return limiter_take_key(n->keys, src->key, name_len(src->key), now) &&
+		       limiter_take(n->proved, &src->from, now);
+	return limiter_take(src->tcp || src->reached ? n->reached : n->known, &src->from, now);
+}
+
 void
 notifyin_judge(struct notifyin *n, const struct notifyin_source *src, const struct msg *m,
     int parsed, struct zr_mono now, struct notifyin_verdict *v)
@@ -399,7 +415,7 @@ notifyin_judge(struct notifyin *n, const struct notifyin_source *src, const stru
 	}
 	/* Above its rate an authorised event is only served later (R-04), if it names the zone
 	 * itself; complaints are not sent. */
-	bool above = !limiter_take(src->key != NULL ? n->proved : n->known, &src->from, now);
+	bool above = !take_token(n, src, now);
 	judge_known(n, src, m, parsed, above, now, v);
 	if (!above)
 		return;

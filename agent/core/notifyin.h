@@ -39,7 +39,11 @@ struct notifyin_zones {
 };
 
 struct notifyin_conf {
-	struct bucket_rate known, stranger; /* per source; signed ones have `known` once more */
+	/*
+	 * Per source.  A source has `known` once more for what it sends over TCP or with a cookie,
+	 * and once more for what is signed (A-15); so has each key, whatever the sources.
+	 */
+	struct bucket_rate known, stranger;
 };
 
 struct notifyin *notifyin_new(const struct notifyin_conf *c, const struct notifyin_zones *z);
@@ -53,6 +57,7 @@ struct notifyin_source {
 	struct zr_addr from; /* with port */
 	bool tcp;
 	bool authenticated; /* by certificate, checked by the caller */
+	bool reached;	    /* it has returned our cookie: the address is not forged (C-11) */
 	/*
 	 * The name of the key that it is signed with, checked by the caller; NULL: it is not
 	 * signed.  It authenticates when it is the primary's notify_key.

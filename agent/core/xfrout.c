@@ -6,10 +6,12 @@
 #include "core/xfrout.h"
 
 #include "base/serial.h"
+#include "wire/cookie.h"
 
 #define UDP_MIN 512
-#define RR_FIXED 12    /* a record with its owner as a pointer, without RDATA */
-#define OPT_MAX 19     /* an OPT record with EXPIRE */
+#define RR_FIXED 12 /* a record with its owner as a pointer, without RDATA */
+#define OPT_MAX 19  /* an OPT record with EXPIRE */
+#define OPT_COOKIE_MAX (4 + COOKIE_OURS)
 #define QUESTION_FIX 4 /* type and class */
 
 /* One check: true when it has decided. */
@@ -53,12 +55,23 @@ reply_soa(const struct xfrout_ask *ask, struct xfrout *out, const char *why)
 
 	reply(out, RCODE_NOERROR, -1, why);
 	out->reply.aa = true;
-	if (size + (ask->req->edns.present ? OPT_MAX : 0) > out->max_octets)
+	size += ask->req->edns.present ? OPT_MAX : 0;
+	size += ask->cookie != COOKIES_NONE ? OPT_COOKIE_MAX : 0;
+	if (size > out->max_octets)
 		out->reply.tc = true;
 	else
 		out->reply.soa = soa;
 	out->reply.expire = out->expire;
 	out->reply.expire_s = out->expire_s;
+}
+
+/* Nothing but the option: the client wants to learn its server cookie. */
+static bool
+ask_for_cookie(const struct xfrout_ask *ask)
+{
+	const struct msg *m = ask->req;
+
+	return ask->cookie != COOKIES_NONE && m->qdcount == 0 && m->ancount == 0 && m->nscount == 0;
 }
 
 /* The message as such. */
@@ -81,6 +94,9 @@ check_message(const struct xfrout_ask *ask, struct xfrout *out)
 		return reply(out, RCODE_FORMERR, -1, "malformed edns");
 	if (m->opcode != OPCODE_QUERY)
 		return reply(out, RCODE_NOTIMP, -1, "opcode");
+	if (ask_for_cookie(ask)) /* RFC 7873 section 5.4 */
+		return reply(out, ask->cookie == COOKIES_WRONG ? RCODE_BADCOOKIE : RCODE_NOERROR,
+		    -1, "cookie");
 	if (m->qdcount != 1 || !m->has_question)
 		return reply(out, RCODE_FORMERR, -1, "not one question");
 	if (ask->udp && m->qtype == TYPE_AXFR)
@@ -96,6 +112,13 @@ check_source(const struct xfrout_ask *ask, struct xfrout *out)
 	/* The caller deals with those that are wrong; this one nobody has looked at. */
 	if (ask->req->has_tsig && !ask->proved)
 		return reply(out, RCODE_NOTAUTH, -1, "tsig not verified");
+	/* C-10: who may be forged shows that it is not, or comes over TCP. */
+	if (ask->flooded && ask->cookie == COOKIES_NONE) {
+		out->reply.tc = true;
+		return reply(out, RCODE_NOERROR, -1, "query rate, by tcp please");
+	}
+	if (ask->flooded)
+		return reply(out, RCODE_BADCOOKIE, -1, "query rate, with a cookie please");
 	return false;
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/cookies.h"
 #include "wire/msg.h"
 #include "wire/query.h"
 #include "wire/rr.h"
@@ -32,9 +33,11 @@ struct xfrout_ask {
 	const struct msg *req; /* parsed with MSG_FULL */
 	bool parsed;	       /* msg_parse() returned 0 */
 	bool udp;
-	bool known;			/* the source is a peer in the configuration */
-	bool proved;			/* its TSIG has been verified */
-	size_t reserve;			/* octets of the answer's TSIG (TS-15) */
+	bool known;	/* the source is a peer in the configuration */
+	bool proved;	/* its TSIG has been verified */
+	size_t reserve; /* octets of the answer's TSIG (TS-15) */
+	enum cookies_verdict cookie;
+	bool flooded; /* udp, above the rate of its source, and nothing proves the source */
 	const struct xfrout_zone *zone; /* exact match of the QNAME; NULL = not configured */
 	bool busy;     /* no room for another transfer now: in total, or of this source (XO-09) */
 	int keepalive; /* idle timeout in force, units of 100 ms; -1 = none; used over TCP (KA-02)

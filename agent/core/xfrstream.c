@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/xfrstream.h"
 
+#include "wire/cookie.h"
 #include "wire/query.h"
 
 #define OPT_FIXED 11	    /* octets of an OPT record without options */
 #define OPT_AT_RDLEN 9	    /* offset of RDLENGTH in it */
 #define OPT_KEEPALIVE_LEN 6 /* option header and two octets */
 #define OPT_EXPIRE_LEN 8
+#define OPT_COOKIE_LEN (4 + COOKIE_OURS)
 #define OPT_MAX (OPT_FIXED + OPT_KEEPALIVE_LEN + OPT_EXPIRE_LEN)
 #define SOA_FIXED 12	/* a record without RDATA, its owner a pointer */
 #define COUNT_MAX 65535 /* ANCOUNT */
@@ -31,7 +33,8 @@ pull(struct xfrstream *s, struct zr_err *e)
 static size_t
 room(const struct xfrstream *s, const struct buf *b)
 {
-	size_t used = b->len + (s->spec.req->edns.present ? OPT_MAX : 0) + s->spec.reserve;
+	size_t opt = OPT_MAX + (s->spec.cookie != NULL ? OPT_COOKIE_LEN : 0);
+	size_t used = b->len + (s->spec.req->edns.present ? opt : 0) + s->spec.reserve;
 
 	return used < MSG_MAX ? MSG_MAX - used : 0;
 }
@@ -68,7 +71,7 @@ finish(const struct xfrstream *s, struct buf *b, uint64_t count)
 	const struct xfrstream_spec *spec = &s->spec;
 	size_t opt = b->len;
 
-	xfr_finish(b, spec->req, (unsigned)count, spec->keepalive);
+	xfr_finish(b, spec->req, (unsigned)count, spec->keepalive, spec->cookie);
 	if (b->bad || !spec->expire || !spec->req->edns.has_expire || b->len < opt + OPT_FIXED)
 		return;
 	buf_u16(b, OPT_EXPIRE);

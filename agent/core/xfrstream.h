@@ -45,8 +45,9 @@ struct xfrstream_spec {
 	int keepalive;	      /* units of 100 ms, -1 = none */
 	bool expire;	      /* EXPIRE with expire_s, if the request has that option (E-03) */
 	uint32_t expire_s;
-	size_t target;	/* 0 = XFRSTREAM_TARGET */
-	size_t reserve; /* octets that are put behind each message: its TSIG */
+	const uint8_t *cookie; /* COOKIE_OURS octets for each message, or NULL */
+	size_t target;	       /* 0 = XFRSTREAM_TARGET */
+	size_t reserve;	       /* octets that are put behind each message: its TSIG */
 	xfrstream_pull pull;
 	void *arg;
 };

@@ -237,3 +237,18 @@ udpq_resend(struct udpq_query *q, const void *data, size_t len, int64_t timeout_
 		arm(q, timeout_us);
 	return sent;
 }
+
+bool
+udpq_source(const struct zr_addr *dest, struct zr_addr *local)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(dest, &ss);
+	int fd = sock_open(dest, SOCK_DGRAM, NULL);
+	bool found;
+
+	if (fd < 0)
+		return false;
+	found = connect(fd, (struct sockaddr *)&ss, len) == 0 && sock_local(fd, local);
+	close(fd);
+	return found;
+}

@@ -50,6 +50,8 @@ struct udpq_query *udpq_send(struct udpq *p, const struct zr_addr *dest,
  * begins anew.  False: not sent; the query goes on all the same.
  */
 bool udpq_resend(struct udpq_query *q, const void *data, size_t len, int64_t timeout_us);
+/* The local address that a query to it would come from; false: there is no way to it. */
+bool udpq_source(const struct zr_addr *dest, struct zr_addr *local);
 void udpq_cancel(struct udpq_query *q); /* no callback; NULL is allowed */
 
 bool udpq_full(const struct udpq *p);

@@ -36,7 +36,7 @@ put_notify(struct buf *b, const struct ask_conf *c, uint16_t id)
 
 	put_u32(rdata + 2, c->serial);
 	query_notify(b, id, c->zone, c->kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA,
-	    c->has_serial ? &soa : NULL);
+	    c->has_serial ? &soa : NULL, NULL);
 }
 
 static void

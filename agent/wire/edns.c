@@ -2,6 +2,7 @@
 #include "wire/edns.h"
 
 #include "base/buf.h"
+#include "wire/cookie.h"
 
 #define UDP_SIZE_MIN 512 /* RFC 6891 section 6.2.3 */
 #define OPTION_FIXED 4	 /* code and length */
@@ -57,12 +58,29 @@ option_ede(struct edns *o, const uint8_t *p, uint16_t len)
 	return true;
 }
 
+/* RFC 7873 section 5.2: what stands behind the first one is ignored. */
+static bool
+option_cookie(struct edns *o, const uint8_t *p, uint16_t len)
+{
+	if (o->cookie_len != 0 || o->cookie_malformed)
+		return true;
+	if (!cookie_len_ok(len)) {
+		o->cookie_malformed = true;
+		return false;
+	}
+	o->cookie = p;
+	o->cookie_len = (uint8_t)len;
+	return true;
+}
+
 static bool
 option(struct edns *o, uint16_t code, const uint8_t *p, uint16_t len, bool response)
 {
 	switch (code) {
 	case OPT_EXPIRE:
 		return option_expire(o, p, len, response);
+	case OPT_COOKIE:
+		return option_cookie(o, p, len);
 	case OPT_KEEPALIVE:
 		return option_keepalive(o, p, len, response);
 	case OPT_EDE:

@@ -34,6 +34,7 @@
 #define RCODE_REFUSED 5
 #define RCODE_NOTAUTH 9
 #define RCODE_BADVERS 16
+#define RCODE_BADCOOKIE 23
 #define EDE_NOT_READY 14
 #define EDE_PROHIBITED 18
 #define EDE_NOT_AUTHORITATIVE 20
@@ -60,13 +61,16 @@ struct edns {
 	bool keepalive_malformed; /* wrong length: over TCP a query is FORMERR (KA-01, ED-09) */
 	bool keepalive_valid;
 	bool has_ede;
-	bool has_padding; /* a response over TLS is to be padded then (PD-03) */
+	bool has_padding;      /* a response over TLS is to be padded then (PD-03) */
+	bool cookie_malformed; /* wrong length; in a request malformed is set, too (C-05) */
+	uint8_t cookie_len;    /* of the first COOKIE; 0: there is none, or it is malformed */
 	uint8_t version;
 	uint8_t ext_rcode;  /* upper 8 bits */
 	uint16_t udp_size;  /* at least 512 (ED-06) */
 	uint32_t expire;    /* seconds */
 	uint16_t keepalive; /* units of 100 ms */
 	uint16_t ede;
+	const uint8_t *cookie;	 /* borrowed */
 	const uint8_t *ede_text; /* borrowed, not terminated, not trusted */
 	uint16_t ede_text_len;
 };

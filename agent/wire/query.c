@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/query.h"
 
+#include "wire/cookie.h"
 #include "wire/name.h"
 
 #include <string.h>
@@ -79,6 +80,15 @@ opt_end(struct buf *b, size_t start)
 }
 
 static void
+opt_cookie(struct buf *b, const uint8_t *cookie, uint16_t len)
+{
+	if (cookie == NULL || len == 0)
+		return;
+	opt_option(b, OPT_COOKIE, len);
+	buf_bytes(b, cookie, len);
+}
+
+static void
 query_opt(struct buf *b, const struct query_edns *o)
 {
 	size_t start;
@@ -90,6 +100,7 @@ query_opt(struct buf *b, const struct query_edns *o)
 		opt_option(b, OPT_EXPIRE, 0);
 	if (o->keepalive)
 		opt_option(b, OPT_KEEPALIVE, 0);
+	opt_cookie(b, o->cookie, o->cookie_len);
 	opt_end(b, start);
 }
 
@@ -121,7 +132,8 @@ query_ixfr(struct buf *b, uint16_t id, const uint8_t *zone, const struct rr *soa
 }
 
 void
-query_notify(struct buf *b, uint16_t id, const uint8_t *zone, uint16_t qtype, const struct rr *soa)
+query_notify(struct buf *b, uint16_t id, const uint8_t *zone, uint16_t qtype, const struct rr *soa,
+    const struct query_edns *o)
 {
 	header(b, id, OPCODE_FLAGS(OPCODE_NOTIFY) | FLAG_AA, true);
 	question(b, zone, qtype, CLASS_IN);
@@ -129,6 +141,7 @@ query_notify(struct buf *b, uint16_t id, const uint8_t *zone, uint16_t qtype, co
 		xfr_soa(b, soa);
 		set_count(b, AT_ANCOUNT, 1);
 	}
+	query_opt(b, o);
 }
 
 static uint16_t
@@ -173,6 +186,7 @@ reply_opt(struct buf *b, const struct msg *req, const struct reply *r, unsigned 
 		buf_u32(b, r->expire_s);
 	}
 	opt_keepalive(b, req, r->keepalive);
+	opt_cookie(b, r->cookie, COOKIE_OURS);
 	reply_ede(b, r);
 	opt_end(b, start);
 }
@@ -204,7 +218,8 @@ xfr_begin(struct buf *b, const struct msg *req)
 }
 
 void
-xfr_finish(struct buf *b, const struct msg *req, unsigned ancount, int keepalive)
+xfr_finish(
+    struct buf *b, const struct msg *req, unsigned ancount, int keepalive, const uint8_t *cookie)
 {
 	size_t start;
 
@@ -213,6 +228,7 @@ xfr_finish(struct buf *b, const struct msg *req, unsigned ancount, int keepalive
 		return;
 	start = opt_begin(b, 0, req->edns.do_bit);
 	opt_keepalive(b, req, keepalive);
+	opt_cookie(b, cookie, COOKIE_OURS);
 	opt_end(b, start);
 }
 

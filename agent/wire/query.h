@@ -18,8 +18,10 @@
 /* What goes into the OPT record of a query. */
 struct query_edns {
 	bool enabled;
-	bool expire;	/* empty EXPIRE option (E-01) */
-	bool keepalive; /* empty tcp-keepalive option; TCP only (KA-01) */
+	bool expire;	       /* empty EXPIRE option (E-01) */
+	bool keepalive;	       /* empty tcp-keepalive option; TCP only (KA-01) */
+	const uint8_t *cookie; /* COOKIE with so many octets (C-01) */
+	uint8_t cookie_len;    /* 0: none */
 };
 
 void query_soa(struct buf *b, uint16_t id, const uint8_t *zone, const struct query_edns *o);
@@ -29,10 +31,10 @@ void query_ixfr(struct buf *b, uint16_t id, const uint8_t *zone, const struct rr
     const struct query_edns *o);
 /*
  * qtype SOA or AXFR.  `soa` (may be NULL) is the hint of a NOTIFY(SOA), N-07; it is never put
- * into a NOTIFY(AXFR) (AN-02).  AA=1, all other flags 0 (AN-01, N-27).
+ * into a NOTIFY(AXFR) (AN-02).  AA=1, all other flags 0 (AN-01, N-27).  o: NULL for none.
  */
-void query_notify(
-    struct buf *b, uint16_t id, const uint8_t *zone, uint16_t qtype, const struct rr *soa);
+void query_notify(struct buf *b, uint16_t id, const uint8_t *zone, uint16_t qtype,
+    const struct rr *soa, const struct query_edns *o);
 
 /* What a response says besides its RCODE. */
 struct reply {
@@ -45,6 +47,7 @@ struct reply {
 	uint32_t expire_s;
 	int keepalive; /* units of 100 ms, -1 = none; TCP and only when asked (KA-02) */
 	bool tc;
+	const uint8_t *cookie; /* COOKIE_OURS octets, or NULL (C-06) */
 };
 
 /*
@@ -59,8 +62,12 @@ void query_reply(struct buf *b, const struct msg *req, const struct reply *r);
  * message because the segments' compression points into it (X-26 allows it).
  */
 void xfr_begin(struct buf *b, const struct msg *req);
-/* Sets ANCOUNT, and appends OPT with keepalive (or -1) when the request had OPT (XO-08). */
-void xfr_finish(struct buf *b, const struct msg *req, unsigned ancount, int keepalive);
+/*
+ * Sets ANCOUNT, and appends OPT when the request had OPT (XO-08), with keepalive (or -1) and cookie
+ * (COOKIE_OURS octets, or NULL).
+ */
+void xfr_finish(
+    struct buf *b, const struct msg *req, unsigned ancount, int keepalive, const uint8_t *cookie);
 /* The SOA with its owner as a pointer to the question, RDATA names uncompressed. */
 void xfr_soa(struct buf *b, const struct rr *soa);
 

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "wire/cookie.h"
 #include "wire/msg.h"
 #include "wire/query.h"
 
@@ -123,7 +124,9 @@ walk(struct state *s, enum msg_section section)
 static void
 answer(struct state *s)
 {
-	const struct reply r = {.rcode = RCODE_REFUSED,
+	const uint8_t ours[] = "clientC.server-cookie-16";
+	const struct reply r = {.rcode = RCODE_BADCOOKIE,
+	    .cookie = s->m.edns.cookie_len != 0 ? ours : NULL,
 	    .ede = EDE_PROHIBITED,
 	    .ede_text = "fuzz",
 	    .keepalive = 1,
@@ -140,6 +143,10 @@ answer(struct state *s)
 	FUZZ_CHECK(!b.bad && msg_parse(&s->again, b.data, b.len, MSG_FULL, NULL) == 0);
 	FUZZ_CHECK(s->again.id == s->m.id && s->again.opcode == s->m.opcode);
 	FUZZ_CHECK(s->again.edns.present == s->m.edns.present && !s->again.edns.malformed);
+	FUZZ_CHECK(s->again.edns.cookie_len == (r.cookie != NULL ? COOKIE_OURS : 0));
+	FUZZ_CHECK(
+	    s->again.edns.cookie_len == 0 || memcmp(s->again.edns.cookie, ours, COOKIE_OURS) == 0);
+	FUZZ_CHECK(msg_rcode(&s->again) == (s->m.edns.present ? RCODE_BADCOOKIE : RCODE_SERVFAIL));
 	FUZZ_CHECK(s->again.has_question == s->m.has_question);
 	buf_clear(&b);
 }
@@ -155,6 +162,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_CHECK(e.code == ZR_FORMERR);
 	full = msg_parse(&s->m, data, size, MSG_FULL, &e);
 	if (s->m.len != 0) {
+		const struct edns *o = &s->m.edns;
+
+		/* C-05: read from within the message, of a legal length only. */
+		FUZZ_CHECK(o->cookie_len == 0 || cookie_len_ok(o->cookie_len));
+		FUZZ_CHECK(o->cookie_len == 0 ||
+			   (o->cookie > data && o->cookie + o->cookie_len <= data + size));
+		FUZZ_CHECK(!o->cookie_malformed || o->malformed || (s->m.flags & FLAG_QR) != 0);
 		answer(s);
 		FUZZ_CHECK(!s->m.has_question ||
 			   msg_question_is(&s->m, s->m.qname, s->m.qtype, s->m.qclass));

@@ -126,7 +126,7 @@ match(struct world *w, struct rd *in)
 	w->o.id = (uint16_t)choose_below(in, 65536);
 	query_notify(&b, (uint16_t)(w->o.id ^ (wrong & 1)),
 	    (wrong & 2) != 0 ? (const uint8_t *)"\7example\3net" : ZONE,
-	    axfr == ((wrong & 4) == 0) ? TYPE_AXFR : TYPE_SOA, NULL);
+	    axfr == ((wrong & 4) == 0) ? TYPE_AXFR : TYPE_SOA, NULL, NULL);
 	if ((wrong & 8) == 0)
 		b.data[2] |= 0x80; /* QR */
 	if ((wrong & 16) != 0)

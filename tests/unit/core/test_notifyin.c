@@ -456,6 +456,58 @@ own_rate(void **state)
 	assert_false(v.notify.deferred);
 }
 
+/* C-11: a cookie of ours, or TCP, is a class of its own, and proves nothing else. */
+static void
+reached_rate(void **state)
+{
+	struct notifyin_source src = {.reached = true};
+	struct zr_err e;
+	struct msg m;
+
+	(void)state;
+	for (unsigned i = 0; i < 60; i++)
+		judge_signed("", TYPE_SOA, HIDDEN, NULL, false);
+	assert_true(v.notify.deferred);
+	assert_true(addr_parse(HIDDEN, 4711, &src.from));
+	primary[0].keyed = true;
+	for (unsigned i = 0; i < 60; i++) {
+		buf_reset(&message);
+		xfrmsg_build(&message, "!query !opcode=4 !id=7", i < 58 ? TYPE_SOA : TYPE_AXFR);
+		message.data[1] = (uint8_t)i;
+		int parsed = msg_parse(&m, message.data, message.len, MSG_FULL, &e);
+		notifyin_judge(n, &src, &m, parsed, now, &v);
+		if (i < 50) {
+			assert_int_equal(v.why, NOTIFYIN_OK);
+			assert_false(v.notify.deferred);
+			assert_false(v.notify.authenticated);
+		}
+		if (i == 50) {
+			assert_true(v.notify.deferred);
+			now.us += 100 * S;
+		}
+	}
+	assert_int_equal(v.why, NOTIFYIN_FORCED_AUTH);
+}
+
+/* a key has its rate, from however many addresses it comes. */
+static void
+key_rate(void **state)
+{
+	static const uint8_t mine[] = "\004mine", other[] = "\005other";
+	char from[32];
+
+	(void)state;
+	primary[0].notify_key = mine;
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(from, sizeof(from), "198.51.100.%u@5", 64 + i % 16);
+		judge_signed("", TYPE_SOA, from, mine, false);
+		assert_int_equal(v.why, NOTIFYIN_OK);
+		assert_int_equal(v.notify.deferred, i >= 50);
+	}
+	judge_signed("", TYPE_SOA, HIDDEN, other, false);
+	assert_false(v.notify.deferred);
+}
+
 int
 main(void)
 {
@@ -472,6 +524,8 @@ main(void)
 	    T(with_keys),
 	    T(key_decides),
 	    T(own_rate),
+	    T(reached_rate),
+	    T(key_rate),
 	    T(retransmissions),
 	    T(errors_are_judged_afresh),
 	    T(strangers_are_limited),

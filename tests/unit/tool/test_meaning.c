@@ -32,7 +32,7 @@ answer(uint16_t qtype, unsigned rcode)
 	    .state = NOTIFYOUT_SENT,
 	    .kind = qtype == TYPE_AXFR ? NOTIFYOUT_AXFR : NOTIFYOUT_SOA};
 	buf_reset(&b);
-	query_notify(&b, o.id, zone, qtype, NULL);
+	query_notify(&b, o.id, zone, qtype, NULL, NULL);
 	b.data[2] |= 0x80; /* QR */
 	b.data[3] = (uint8_t)rcode;
 }

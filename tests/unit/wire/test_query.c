@@ -77,13 +77,13 @@ test_notify(void **state)
 
 	(void)state;
 	/* AN-01, N-27: AA=1, nothing else; N-07: the hint. */
-	query_notify(&b, 2, zone, TYPE_SOA, &soa);
+	query_notify(&b, 2, zone, TYPE_SOA, &soa, NULL);
 	expect(&b, LIT("\000\002\044\000\000\001\000\001\000\000\000\000" QUESTION("\006")
 			   SOA_AT_QUESTION));
-	query_notify(&b, 2, zone, TYPE_SOA, NULL);
+	query_notify(&b, 2, zone, TYPE_SOA, NULL, NULL);
 	expect(&b, LIT("\000\002\044\000\000\001\000\000\000\000\000\000" QUESTION("\006")));
 	/* AN-02 */
-	query_notify(&b, 2, zone, TYPE_AXFR, &soa);
+	query_notify(&b, 2, zone, TYPE_AXFR, &soa, NULL);
 	expect(&b, LIT("\000\002\044\000\000\001\000\000\000\000\000\000" QUESTION("\374")));
 	buf_clear(&b);
 }
@@ -211,18 +211,18 @@ test_transfer_messages(void **state)
 	request(&m, &in, FLAG_RD, TYPE_AXFR, NULL, 0);
 	xfr_begin(&b, &m);
 	xfr_soa(&b, &soa);
-	xfr_finish(&b, &m, 1, 260);
+	xfr_finish(&b, &m, 1, 260, NULL);
 	expect(&b,
 	    LIT("\253\315\205\000\000\001\000\001\000\000\000\000" ECHO("\374") SOA_AT_QUESTION));
 	/* XO-08: OPT in every message when the request had one. */
 	request(&m, &in, 0, TYPE_IXFR, LIT("\000\013\000\000"));
 	xfr_begin(&b, &m);
-	xfr_finish(&b, &m, 65535, 260);
+	xfr_finish(&b, &m, 65535, 260, NULL);
 	expect(&b,
 	    LIT("\253\315\204\000\000\001\377\377\000\000\000\001" ECHO(
 		"\373") "\000\000\051\004\320\000\000\200\000\000\006\000\013\000\002\001\004"));
 	xfr_begin(&b, &m);
-	xfr_finish(&b, &m, 0, -1);
+	xfr_finish(&b, &m, 0, -1, NULL);
 	expect(&b, LIT("\253\315\204\000\000\001\000\000\000\000\000\001" ECHO(
 		       "\373") "\000\000\051\004\320\000\000\200\000\000\000"));
 	buf_clear(&in);
@@ -293,7 +293,7 @@ test_padding(void **state)
 	}
 	query_ixfr(&b, 1, zone, &soa, &o);
 	padded(&b, PAD_QUERY, 0);
-	query_notify(&b, 1, zone, TYPE_SOA, &soa); /* gets an OPT */
+	query_notify(&b, 1, zone, TYPE_SOA, &soa, NULL); /* gets an OPT */
 	padded(&b, PAD_QUERY, 80);
 
 	query_soa(&q, 1, zone, &o);
@@ -303,7 +303,7 @@ test_padding(void **state)
 	padded(&b, PAD_RESPONSE, 61);
 	xfr_begin(&b, &m);
 	xfr_soa(&b, &soa);
-	xfr_finish(&b, &m, 1, -1);
+	xfr_finish(&b, &m, 1, -1, NULL);
 	padded(&b, PAD_RESPONSE, 0);
 
 	/* PD-03 */
@@ -336,7 +336,7 @@ test_padding_has_room(void **state)
 
 		xfr_begin(&b, &m);
 		xfr_soa(&b, &big);
-		xfr_finish(&b, &m, 1, -1);
+		xfr_finish(&b, &m, 1, -1, NULL);
 		fits = b.len + tail + 4 <= MSG_MAX;
 		assert_int_equal(query_pad(&b, PAD_RESPONSE, tail), fits);
 		assert_true(!fits || (b.len + tail) % PAD_RESPONSE == 0 || b.len + tail == MSG_MAX);
@@ -372,7 +372,7 @@ test_failure_is_latched(void **state)
 		buf_reset(&b);
 		xfr_begin(&b, &m);
 		xfr_soa(&b, &soa);
-		xfr_finish(&b, &m, 1, -1);
+		xfr_finish(&b, &m, 1, -1, NULL);
 		assert_true(b.bad);
 		buf_clear(&b);
 	}
