@@ -298,9 +298,7 @@ answer_udp(struct listener *l, const uint8_t *data, size_t len, const struct zr_
 	struct agent *a = l->agent;
 	struct replyto to = {.listener = l->id, .from = *from, .local = *local};
 
-	agent_touch(a);
 	dispatch(a, &to, data, len);
-	agent_schedule(a);
 }
 
 void

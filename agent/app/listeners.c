@@ -111,6 +111,18 @@ on_udp(void *arg, const uint8_t *data, size_t len, const struct zr_addr *from,
 }
 
 static void
+on_udp_begin(void *arg)
+{
+	agent_touch(arg);
+}
+
+static void
+on_udp_end(void *arg)
+{
+	agent_schedule(arg);
+}
+
+static void
 listener_free(struct listener *l)
 {
 	if (l->udp != NULL)
@@ -124,12 +136,15 @@ static struct listener *
 listener_new(struct agent *a, const struct zr_addr *addr, struct zr_err *e)
 {
 	struct listener *l = zr_xcalloc(1, sizeof(*l));
+	struct udp_turn turn = {.begin = on_udp_begin, .end = on_udp_end, .arg = a};
 	char text[ADDR_TEXT_MAX];
 
 	l->agent = a;
 	l->id = ++a->next_listener;
 	l->addr = *addr;
 	l->udp = udp_open(a->base, addr, on_udp, l, e);
+	if (l->udp != NULL)
+		udp_set_turn(l->udp, &turn);
 	if (l->udp != NULL)
 		l->tcp = listen_open(a->base, addr, BACKLOG, clients_accept, l, e);
 	if (l->tcp == NULL) {

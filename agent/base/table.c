@@ -40,7 +40,7 @@ rotl(uint64_t x, int k)
 	return x << k | x >> (64 - k);
 }
 
-static void
+static inline void
 sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
@@ -53,6 +53,15 @@ sip_round(uint64_t v[4])
 	v[1] = rotl(v[1], 17) ^ v[2];
 	v[3] = rotl(v[3], 21) ^ v[0];
 	v[2] = rotl(v[2], 32);
+}
+
+static uint64_t
+load_le8(const uint8_t *p)
+{
+	/* Compilers make one load of it. */
+	return (uint64_t)p[7] << 56 | (uint64_t)p[6] << 48 | (uint64_t)p[5] << 40 |
+	       (uint64_t)p[4] << 32 | (uint64_t)p[3] << 24 | (uint64_t)p[2] << 16 |
+	       (uint64_t)p[1] << 8 | p[0];
 }
 
 static uint64_t
@@ -79,7 +88,7 @@ siphash13(const struct rand_key *key, const uint8_t *p, size_t len)
 	size_t left;
 
 	for (left = len; left >= 8; left -= 8, p += 8) {
-		m = load_le(p, 8);
+		m = load_le8(p);
 		v[3] ^= m;
 		sip_round(v);
 		v[0] ^= m;

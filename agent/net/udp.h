@@ -41,6 +41,15 @@ struct udp_sock *udp_open(struct event_base *base, const struct zr_addr *bind, u
     void *arg, struct zr_err *e);
 void udp_close(struct udp_sock *s); /* queued datagrams get one last try */
 
+/* Called before the first and after the last datagram of a batch: what need not be done for each.
+ * The answers leave after end().  Either may be NULL. */
+struct udp_turn {
+	void (*begin)(void *arg);
+	void (*end)(void *arg);
+	void *arg;
+};
+void udp_set_turn(struct udp_sock *s, const struct udp_turn *t);
+
 /*
  * Queues a copy.  It leaves at the end of the running read callback, or of this turn of
  * the loop, or with udp_flush().  `local` may be NULL.  False: dropped (the queue, of at

@@ -52,7 +52,7 @@ test_server_defaults(void **state)
 	assert_int_equal(s->max_transfers_in, 32);
 	assert_int_equal(s->max_transfers_out, 512);
 	assert_int_equal(s->max_transfers_out_per_downstream, 256);
-	assert_int_equal(s->soa_rate, 1000);
+	assert_int_equal(s->soa_rate, 20000);
 	assert_int_equal(s->notify_rate, 500);
 	assert_int_equal(s->notify_in_rate, 1000);
 	assert_int_equal(s->tcp_clients, 150);
@@ -93,7 +93,7 @@ test_peer_defaults(void **state)
 	assert_int_equal(p->source4.family, 0);
 	assert_int_equal(p->notify_from.n, 0);
 	assert_int_equal(p->max_transfers, 8);
-	assert_int_equal(p->soa_rate, 500);
+	assert_int_equal(p->soa_rate, 10000);
 	assert_true(p->ixfr && p->edns && !p->soa_tcp);
 	assert_int_equal(p->forced, CONFIG_FORCED_AUTO);
 	assert_int_equal(p->max_forced, 4);
