@@ -173,15 +173,6 @@ reader_segment_data(struct reader *r, int64_t id, struct buf *out, struct zr_err
 	return rc < 0 ? -1 : 0;
 }
 
-int
-reader_begin(struct reader *r, struct zr_err *e)
-{
-	struct q q;
-
-	q_open(&q, r->db, SQL_READ_BEGIN);
-	return q_run(&q, e);
-}
-
 void
 reader_end(struct reader *r)
 {
@@ -191,4 +182,14 @@ reader_end(struct reader *r)
 		return;
 	q_open(&q, r->db, SQL_READ_END);
 	(void)q_run(&q, NULL);
+}
+
+int
+reader_begin(struct reader *r, struct zr_err *e)
+{
+	struct q q;
+
+	reader_end(r); /* one that could not be ended */
+	q_open(&q, r->db, SQL_READ_BEGIN);
+	return q_run(&q, e);
 }

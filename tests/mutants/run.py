@@ -3,8 +3,8 @@
 """run.py SRCDIR [--only WORDS] [--list] [--no-baseline]: does each guard's test fail without the guard?
 
 In the folder where it is started it makes mutants/: a copy of the sources (of what git knows), and a build of it.
-Each edit of guards.py is made there, the daemon or the unit test built, the test run, the edit taken back.  First
-every test is run as it is.  A guard whose test passes without it, or whose edit does not apply, is a failure.
+Each edit of guards.py and storage.py is made there, the daemon or the unit test built, the test run, the edit taken
+back.  First every test is run as it is.  A guard whose test passes without it, or whose edit does not apply, is a failure.
 Needs what the system tests need.  Environment: CC, MAKE, and those of tests/system/run.
 """
 
@@ -18,6 +18,7 @@ import sys
 import time
 
 from guards import GUARDS
+from storage import STORAGE
 
 LIMIT = 240         # seconds for a test
 FILE_MAX = 1 << 30  # octets: a daemon that stores without end dies of it
@@ -114,7 +115,7 @@ def main():
     p.add_argument("--list", action="store_true")
     p.add_argument("--no-baseline", action="store_true")
     o = p.parse_args()
-    guards = [g for g in GUARDS if o.only in " ".join(g)]
+    guards = [g for g in GUARDS + STORAGE if o.only in " ".join(g)]
     if o.list:
         for g in guards:
             print(f"{g.attack:55} {g.key:24} {g.test}")
