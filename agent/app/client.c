@@ -81,7 +81,8 @@ stream_end(struct outstream *s, const struct zr_err *why)
 	d->records = s->x.records;
 	d->messages = s->x.messages;
 	worker_report(w, &d->mail);
-	w->streams--;
+	if (--w->streams == 0)
+		segcache_forget(w->segments);
 	buf_clear(&s->piece);
 	free(s->ids);
 	free(s->rrs);

@@ -9,12 +9,16 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/table.h"
 
-/* Of a half; one segment more may stand in it, which is at most 64 KiB. */
-#define HALF_OCTETS (512 * 1024)
+/*
+ * Of a half; one segment more may stand in it, which is at most 64 KiB.  One reader needs no more
+ * than what it reads ahead, and that stays in the processor's cache; several are some hundred KiB
+ * apart, which is what the kernel takes for each of them.
+ */
+#define HALF_ALONE (256 * 1024)
+#define HALF_SHARED (2048 * 1024)
 /* In a half: they are looked for one by one. */
-#define HALF_SEGMENTS 128
+#define HALF_SEGMENTS 512
 /* Read at once.  More would not save much and keep others of the loop waiting. */
 #define AHEAD_MAX 16
 /* Octets of a segment, about; only the share of each reader is reckoned with it. */
@@ -63,10 +67,16 @@ found(const struct segcache *c, int64_t id, const uint8_t **data, size_t *len)
 	return false;
 }
 
-static bool
-full(const struct half *h)
+static size_t
+half_octets(unsigned sharers)
 {
-	return h->n == HALF_SEGMENTS || h->data.len >= HALF_OCTETS;
+	return sharers > 1 ? HALF_SHARED : HALF_ALONE;
+}
+
+static bool
+full(const struct half *h, unsigned sharers)
+{
+	return h->n == HALF_SEGMENTS || h->data.len >= half_octets(sharers);
 }
 
 static int
@@ -86,26 +96,26 @@ read_one(struct segcache *c, int64_t id, struct zr_err *e)
 static size_t
 share(unsigned sharers)
 {
-	size_t n = HALF_OCTETS / SEGMENT_OCTETS / (sharers == 0 ? 1 : sharers);
+	size_t n = half_octets(sharers) / SEGMENT_OCTETS / (sharers == 0 ? 1 : sharers);
 
 	return n > AHEAD_MAX ? AHEAD_MAX : n < 1 ? 1 : n;
 }
 
 /* Of those read ahead, what cannot be read is an error when its turn comes. */
 static int
-read_ahead(struct segcache *c, const int64_t *ids, size_t n, struct zr_err *e)
+read_ahead(struct segcache *c, const int64_t *ids, size_t n, unsigned sharers, struct zr_err *e)
 {
 	const uint8_t *data;
 	size_t len;
 
-	if (full(&c->half[c->now])) {
+	if (full(&c->half[c->now], sharers)) {
 		c->now ^= 1;
 		buf_reset(&c->half[c->now].data);
 		c->half[c->now].n = 0;
 	}
 	if (read_one(c, ids[0], e) != 0)
 		return -1;
-	for (size_t i = 1; i < n && !full(&c->half[c->now]); i++)
+	for (size_t i = 1; i < n && !full(&c->half[c->now], sharers); i++)
 		if (!found(c, ids[i], &data, &len) && read_one(c, ids[i], NULL) != 0)
 			break;
 	return 0;
@@ -122,11 +132,20 @@ segcache_get(struct segcache *c, const int64_t *ids, size_t n, unsigned sharers,
 		return 0;
 	if (reader_begin(c->reader, e) != 0)
 		return -1;
-	rc = read_ahead(c, ids, n < ahead ? n : ahead, e);
+	rc = read_ahead(c, ids, n < ahead ? n : ahead, sharers, e);
 	reader_end(c->reader);
 	if (rc == 0)
 		(void)found(c, ids[0], data, len);
 	return rc;
+}
+
+void
+segcache_forget(struct segcache *c)
+{
+	for (int i = 0; i < 2; i++) {
+		buf_clear(&c->half[i].data);
+		c->half[i].n = 0;
+	}
 }
 
 struct segcache *
@@ -145,7 +164,6 @@ segcache_free(struct segcache *c)
 {
 	if (c == NULL)
 		return;
-	for (int i = 0; i < 2; i++)
-		buf_clear(&c->half[i].data);
+	segcache_forget(c);
 	free(c);
 }

@@ -16,7 +16,8 @@
 struct segcache;
 
 struct segcache *segcache_new(struct reader *r);
-void segcache_free(struct segcache *c); /* NULL is fine */
+void segcache_free(struct segcache *c);	  /* NULL is fine */
+void segcache_forget(struct segcache *c); /* gives the memory back: nobody reads now */
 
 /*
  * The octets of ids[0], valid until the next call.  When they are not here, those of the following
