@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""run.py SRCDIR [--only WORDS] [--list] [--no-baseline]: does each guard's test fail without the guard?
+"""run.py SRCDIR [--only REGEX] [--list] [--no-baseline]: does each guard's test fail without the guard?
 
 In the folder where it is started it makes mutants/: a copy of the sources (of what git knows), and a build of it.
 Each edit of guards.py and storage.py is made there, the daemon or the unit test built, the test run, the edit taken
@@ -11,6 +11,7 @@ Needs what the system tests need.  Environment: CC, MAKE, and those of tests/sys
 import argparse
 import os
 import pathlib
+import re
 import resource
 import shutil
 import subprocess
@@ -87,7 +88,7 @@ def reason(said):
     for mark in ("E   ", "Error", "assert", "error:", "AddressSanitizer", "never ended"):
         for line in lines:
             if mark in line and not line.startswith("[ RUN"):
-                return line[:100]
+                return line.rpartition("/tests/")[2][:100]
     return lines[-1][:100] if lines else "it died without a word"
 
 
@@ -111,11 +112,11 @@ def mutate(copy, g):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("srcdir")
-    p.add_argument("--only", default="", help="guards in whose lines this text stands")
+    p.add_argument("--only", default="", help="guards in whose lines this regular expression is found")
     p.add_argument("--list", action="store_true")
     p.add_argument("--no-baseline", action="store_true")
     o = p.parse_args()
-    guards = [g for g in GUARDS + STORAGE if o.only in " ".join(g)]
+    guards = [g for g in GUARDS + STORAGE if re.search(o.only, " ".join(g))]
     if o.list:
         for g in guards:
             print(f"{g.attack:55} {g.key:24} {g.test}")
