@@ -103,7 +103,7 @@ show(struct show *s, const void *text, size_t n)
 			s->size = 0; /* nothing more */
 			return;
 		}
-		s->out[s->len++] = p[i] > ' ' && p[i] < 0x7f ? (char)p[i] : p[i] == ' ' ? ' ' : '?';
+		s->out[s->len++] = (char)(p[i] >= ' ' && p[i] < 0x7f ? p[i] : '?');
 	}
 	if (s->size > 0)
 		s->out[s->len] = '\0';

@@ -248,7 +248,7 @@ def chain(q, length):
 
 LOOPS = {
     "owner points to itself": lambda q: rr(pointer(12 + len(q.octets)), A, b"\0\0\0\0"),
-    "owner points forward": lambda q: rr(pointer(12 + len(q.octets) + 16), A, APEX + b"\0\0"),
+    "owner points forward": lambda q: rr(pointer(12 + len(q.octets) + 12), A, APEX + b"\0\0"),
     "two that point to each other": lambda q: rr(
         pointer(12 + len(q.octets) + 12), NS, pointer(12 + len(q.octets)) + b"\0"),
     "label and pointer back to it": lambda q: rr(b"\x01a" + pointer(12 + len(q.octets)), A, b"\0\0\0\0"),
@@ -301,7 +301,7 @@ SENSELESS = {
     "another type in the question": once(lambda q: whole(q, question=other_question(q, rdtype=A))),
     "another class in the question": once(lambda q: whole(q, question=other_question(q, rdclass=3))),
     "two questions": once(lambda q: whole(q, counts=(2, 4, 0, 0), question=q.octets * 2)),
-    "no question": once(lambda q: message(q, [], question=b"", counts=(0, 1, 0, 0)) + soa(2, q.name)),
+    "no question": once(lambda q: whole(q, first=soa(2, q.name), question=b"", counts=(0, 3, 0, 0))),
     "SOA of another zone": once(lambda q: whole(q, first=soa(2, OTHER))),
     "SOA of class CH": once(lambda q: whole(q, first=soa(2, rdclass=3))),
     "no SOA at the beginning": once(lambda q: whole(q, first=HOST_RECORD)),
