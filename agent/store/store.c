@@ -186,6 +186,18 @@ wants_sync(const struct lane *l, unsigned orders)
 	return false;
 }
 
+/* Nothing can be begun: whoever waits is told together, not each after a wait of its own. */
+static void
+take_all(struct store *s, struct lane *l, struct lane *group, unsigned max)
+{
+	struct mail **at = runnable(s, l);
+
+	for (unsigned n = 1; at != NULL && n < max; n++) {
+		lane_put(group, lane_take(l, at));
+		at = runnable(s, l);
+	}
+}
+
 /* Moves orders into `group` and runs them in one transaction.  On failure nothing of it stays. */
 static int
 run_group(struct store *s, struct lane *l, struct lane *group, const struct limits *limits,
@@ -200,8 +212,10 @@ run_group(struct store *s, struct lane *l, struct lane *group, const struct limi
 	for (; at != NULL; at = runnable(s, l)) {
 		m = lane_take(l, at);
 		lane_put(group, m);
-		if (orders++ == 0 && db_begin(s->db, durable, e) < 0)
+		if (orders++ == 0 && db_begin(s->db, durable, e) < 0) {
+			take_all(s, l, group, limits->orders);
 			return -1;
+		}
 		if (run_order(s, order_of(m)) < 0) {
 			*e = order_of(m)->err;
 			goto fail;
@@ -218,14 +232,16 @@ fail:
 	return -1;
 }
 
-static void
+/* False: nothing can be begun, which is not this order's fault. */
+static bool
 run_alone(struct store *s, struct store_order *o)
 {
 	zr_err_clear(&o->err);
 	if (db_begin(s->db, is_durable(o), &o->err) < 0)
-		return;
+		return false;
 	if (run_order(s, o) < 0 || commit(s, &o->err) < 0)
 		db_rollback(s->db);
+	return true;
 }
 
 static void
@@ -302,7 +318,7 @@ turn_lane(struct store *s, struct lane *l, const struct limits *limits)
 	struct zr_err e = {0};
 	struct store_order *o;
 	struct lane group;
-	bool done;
+	bool done, begins = true;
 
 	if (runnable(s, l) == NULL)
 		return false;
@@ -311,7 +327,13 @@ turn_lane(struct store *s, struct lane *l, const struct limits *limits)
 	while (group.head != NULL) {
 		o = order_of(lane_take(&group, &group.head));
 		if (!done) {
-			run_alone(s, o);
+			/* To wait for a lock once is enough for all of them. */
+			if (!begins)
+				o->err = e;
+			else if (!run_alone(s, o)) {
+				begins = false;
+				e = o->err;
+			}
 			if (o->err.code != ZR_OK)
 				log_failure(s, o);
 			if (o->err.code == ZR_DB && keep_for_later(s, o))

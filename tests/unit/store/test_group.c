@@ -6,6 +6,7 @@
 #include "store/status.h"
 
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -370,6 +371,35 @@ test_readers_see_whole_versions(void **state)
 	assert_int_equal(w.wrong, 0);
 }
 
+/* Another program holds the database: all orders of a group fail after one wait, not each after its
+ * own. */
+static void
+test_locked_by_another(void **state)
+{
+	struct fx *b = *state;
+	int64_t start_us, zone = fx_zone(b, "a");
+	sqlite3 *other;
+	struct store_order *o;
+
+	reopen_stopped(b, 0);
+	assert_int_equal(sqlite3_open(b->path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	for (int i = 0; i < 20; i++)
+		fx_post(b, mark_order(zone));
+	start_us = clock_now().mono.us;
+	start(b);
+	for (int i = 0; i < 20; i++) {
+		o = fx_wait(b);
+		assert_int_equal(o->err.code, ZR_DB);
+		assert_non_null(strstr(o->err.text, "locked"));
+		store_order_free(o);
+	}
+	assert_true(clock_now().mono.us - start_us < 15 * ZR_US_PER_S);
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	fx_ok(b, mark_order(zone));
+}
+
 static const struct CMUnitTest tests[] = {
     FX_TEST(test_bad_order_fails_alone),
     FX_TEST(test_control_overtakes_stage),
@@ -379,6 +409,7 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_slow_waits_before_commit),
     FX_TEST(test_sync_writes),
     FX_TEST(test_many_posters),
+    FX_TEST(test_locked_by_another),
     FX_TEST(test_readers_see_whole_versions),
 };
 
