@@ -8,6 +8,8 @@ import threading
 
 import dns.rdatatype
 
+from fakedownstream import apply_steps
+
 
 def digest(records):
     """Of a zone, whatever the order of its records."""
@@ -43,6 +45,18 @@ class History:
                 self.faults.append(f"{where}: {zone} {serial} with {len(records)} records was never that")
                 return False
             return True
+
+
+def brought(history, zone, have, t):
+    """The records that a transfer leads to for who has (serial, records ...); None: to none that the primary had."""
+    records = t.records
+    if t.kind == "diff":
+        try:
+            records = apply_steps(have[1], t)
+        except ValueError as e:
+            history.faults.append(f"IXFR of {zone} from {have[0]} to {t.serial}: {e}")
+            return None
+    return records if history.check(zone, records, t.serial, f"fetched by {t.kind}") else None
 
 
 def in_order(records):

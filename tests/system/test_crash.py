@@ -18,8 +18,8 @@ import dns.name
 import dns.rdatatype
 
 import fakedownstream
-from crashing import MOODS, History, digest
-from fakedownstream import FakeDownstream, apply_steps
+from crashing import MOODS, History, brought, digest
+from fakedownstream import FakeDownstream
 from fakeprimary import FakePrimary
 from fakewire import record
 from lab import CTL, DAEMON, SLOW, Process, free_port, wait_for
@@ -241,17 +241,10 @@ class Follower(FakeDownstream):
         if t.serial is not None:
             with self.history.lock:
                 self.history.seen[zone].add(t.serial)
-        if t.kind == "full":
-            records = t.records
-        elif t.kind == "diff":
-            try:
-                records = apply_steps(have[1], t)
-            except ValueError as e:
-                self.history.faults.append(f"IXFR of {zone} from {have[0]} to {t.serial}: {e}")
-                return
-        else:
+        if t.kind not in ("full", "diff"):
             return
-        if self.history.check(zone, records, t.serial, f"fetched by {t.kind}"):
+        records = brought(self.history, zone, have, t)
+        if records is not None:
             self.have[zone] = (t.serial, records)
 
 

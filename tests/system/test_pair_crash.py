@@ -27,8 +27,8 @@ import dns.message
 import dns.rdatatype
 
 import fakedownstream
-from crashing import MOODS, History, digest
-from fakedownstream import FakeDownstream, apply_steps
+from crashing import MOODS, History, brought, digest
+from fakedownstream import FakeDownstream
 from fakeprimary import FakePrimary
 from fakewire import record
 from forcing import FREE, FREE_PRIMARY, FREE_SERVER
@@ -108,17 +108,10 @@ class Tail(FakeDownstream):
             t = self.axfr(zone, self.at, timeout=5 * SLOW)
         else:
             t = self.ixfr(zone, self.at, have[0], timeout=5 * SLOW)
-        if t.kind == "full":
-            records = t.records
-        elif t.kind == "diff":
-            try:
-                records = apply_steps(have[1], t)
-            except ValueError as e:
-                self.history.faults.append(f"IXFR of {zone} from {have[0]} to {t.serial}: {e}")
-                return True
-        else:
+        if t.kind not in ("full", "diff"):
             return t.kind == "single" or t.rcode in ("REFUSED", "NOTAUTH")
-        if self.history.check(zone, records, t.serial, f"fetched by {t.kind}"):
+        records = brought(self.history, zone, have, t)
+        if records is not None:
             self.have[zone] = (t.serial, records, digest(records))
         return True
 
