@@ -26,6 +26,21 @@ test_spoiled_segment(void **state)
 	assert_int_equal(reader_segment_data(b->r, row.id, &data, &e), -1);
 	assert_int_equal(e.code, ZR_DAMAGED);
 	assert_non_null(strstr(e.text, b->path));
+	/* Written by an earlier release: it is the digest that tells. */
+	fx_sql(b, "UPDATE content SET sum = NULL");
+	assert_int_equal(reader_segment_data(b->r, row.id, &data, &e), -1);
+	assert_int_equal(e.code, ZR_DAMAGED);
+	assert_int_equal(data.len, 0);
+	/* Several in one transaction, which also ends after a failure. */
+	assert_int_equal(reader_segment_at(b->r, 1, 1, (uint8_t[]){0, 1}, 2, &row, &e), 1);
+	assert_int_equal(reader_begin(b->r, &e), 0);
+	assert_int_equal(reader_segment_data(b->r, row.id, &data, &e), 0);
+	assert_int_equal(reader_segment_data(b->r, 99, &data, &e), -1);
+	assert_int_equal(e.code, ZR_NOTFOUND);
+	reader_end(b->r);
+	reader_end(b->r);
+	assert_int_equal(reader_begin(b->r, &e), 0);
+	reader_end(b->r);
 	buf_clear(&data);
 }
 

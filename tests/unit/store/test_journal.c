@@ -223,6 +223,33 @@ test_limits(void **state)
 	assert_int_equal(find(b, 31, 26), -1);
 }
 
+/* A difference that is not what was written is not sent; one of an earlier release has no sum. */
+static void
+test_spoiled_step(void **state)
+{
+	struct fx *b = *state;
+	struct journal_pos pos, first;
+	struct buf data = BUF_INIT;
+	struct zr_err e = {0};
+	uint64_t octets;
+	uint32_t rrs;
+
+	fx_zone(b, "a");
+	fx_load(b, "a", 0, "900");
+	fx_ok(b, version(b, 1, (uint32_t[]){0, 1}, 2, 1));
+	assert_int_equal(reader_journal_find(b->r, 1, 0, 2, &first, &octets, &e), 1);
+	fx_sql(b, "UPDATE content SET data = randomblob(length(data)) "
+		  "WHERE id IN (SELECT id FROM journal)");
+	pos = first;
+	assert_int_equal(reader_journal_chunk(b->r, 1, 2, &pos, &data, &rrs, &e), -1);
+	assert_int_equal(e.code, ZR_DAMAGED);
+	fx_sql(b, "UPDATE content SET sum = NULL");
+	pos = first;
+	buf_reset(&data);
+	assert_int_equal(reader_journal_chunk(b->r, 1, 2, &pos, &data, &rrs, &e), 1);
+	buf_clear(&data);
+}
+
 /* A stream that reads a step keeps it by keep_version; without that it notices the hole. */
 static void
 test_sweep_and_streams(void **state)
@@ -464,6 +491,7 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_gap_breaks_the_chain),
     FX_TEST(test_drop),
     FX_TEST(test_limits),
+    FX_TEST(test_spoiled_step),
     FX_TEST(test_sweep_and_streams),
     FX_TEST(test_same_serial_is_ambiguous),
     FX_TEST(test_lower_serial_makes_a_range),
