@@ -63,7 +63,12 @@ type_text(const struct schema_key *k, char *out, size_t size)
 	case VALUE_ARGV:
 		return "command";
 	case VALUE_PATH:
+	case VALUE_CA:
 		return "path";
+	case VALUE_HOST:
+		return "name";
+	case VALUE_PINS:
+		return "pins";
 	case VALUE_NAMES:
 		return "names";
 	case VALUE_USER:
@@ -72,6 +77,7 @@ type_text(const struct schema_key *k, char *out, size_t size)
 		return "name";
 	case VALUE_NAME:
 		return k->key[0] == 'f' ? "path" : k->key[0] == 's' ? "base64" : "name";
+	case VALUE_SUB:
 	case VALUE_MAP:
 		return "map";
 	case VALUE_MAPS:

@@ -413,12 +413,13 @@ load_store(struct agent *a, struct zr_err *e)
 }
 
 struct agent *
-agent_new(const struct agent_options *o, struct config *c, struct zr_err *e)
+agent_new(const struct agent_options *o, struct config *c, struct certs *certs, struct zr_err *e)
 {
 	struct agent *a = zr_xcalloc(1, sizeof(*a));
 
 	a->opt = *o;
 	a->cfg = c;
+	a->certs = certs;
 	a->database = zr_xstrdup(c->server.database);
 	a->control = zr_xstrdup(c->server.control);
 	agent_touch(a);
@@ -473,6 +474,7 @@ agent_run(struct agent *a)
 	int patience = 40; /* a client that does not read must not keep us */
 
 	agent_touch(a);
+	certs_watch(a);
 	inbox_tell_ready(a);
 	agent_schedule(a);
 	event_base_dispatch(a->base);
@@ -525,6 +527,8 @@ free_loop(struct agent *a)
 		event_free(a->timer_event);
 	if (a->sched_event != NULL)
 		event_free(a->sched_event);
+	if (a->certs_event != NULL)
+		event_free(a->certs_event);
 	if (a->base != NULL)
 		event_base_free(a->base);
 }
@@ -583,6 +587,7 @@ agent_free(struct agent *a)
 	limiter_free(a->query_limit);
 	cookie_close(a);
 	free_loop(a);
+	certs_free(a->certs);
 	config_free(a->cfg);
 	free(a->database);
 	free(a->control);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "app/certs.h"
 #include "base/err.h"
 #include "config/config.h"
 
@@ -21,8 +22,12 @@ struct agent_options {
 	unsigned store_slow_ms; /* tests: every commit takes so much longer */
 };
 
-/* Opens everything; takes the configuration.  NULL: *e says why, nothing is left running. */
-struct agent *agent_new(const struct agent_options *o, struct config *c, struct zr_err *e);
+/*
+ * Opens everything; takes the configuration and its certificates.  NULL: *e says why, nothing is
+ * left running.
+ */
+struct agent *agent_new(
+    const struct agent_options *o, struct config *c, struct certs *certs, struct zr_err *e);
 /* Runs until SIGTERM, SIGINT or the control command `stop`; then everything is wound up. */
 void agent_run(struct agent *a);
 void agent_free(struct agent *a);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "app/agent.h"
+#include "app/certs.h"
 #include "app/mail.h"
 #include "app/worker.h"
 #include "base/heap.h"
@@ -55,6 +56,9 @@ struct replyto {
 	struct udp_local local;
 	unsigned worker; /* TCP */
 	uint64_t client;
+	bool tls;		   /* TCP, under TLS */
+	struct tls_peer *tls_peer; /* its certificate, or NULL; only in the turn of the request */
+	bool pad;		   /* the answer is padded (PD-03) */
 	/*
 	 * The request was signed, and its signature is right: so is the answer (TS-14).  The
 	 * configuration's; who keeps a copy of this beyond the turn holds it.
@@ -93,8 +97,10 @@ struct stream {
 	struct zr_now started;
 	struct zr_addr peer;
 	const char *downstream; /* interned name */
-	bool sure;		/* of who it is */
-	uint64_t forced_event;	/* forced_stream_event() when it began */
+	bool tls;
+	struct tls_peer *tls_peer; /* held */
+	bool sure;		   /* of who it is */
+	uint64_t forced_event;	   /* forced_stream_event() when it began */
 };
 
 /* A NOTIFY owed to one target. */
@@ -108,8 +114,10 @@ struct owed {
 	int64_t row;		/* in the outbox */
 	const char *downstream; /* interned name */
 	struct zr_addr target, source;
-	bool hint, late;   /* late: owed from before a start */
-	bool cookie_again; /* asked anew after BADCOOKIE */
+	bool secure;	     /* not in the clear */
+	struct tls_ctx *tls; /* held; with `secure` */
+	bool hint, late;     /* late: owed from before a start */
+	bool cookie_again;   /* asked anew after BADCOOKIE */
 	struct cookie_sent cookie;
 	struct owed_sign *sign; /* owed_sign.c; NULL: not signed */
 	struct udpq_query *query;
@@ -178,6 +186,7 @@ struct listener {
 	struct agent *agent;
 	uint32_t id;
 	struct zr_addr addr;
+	bool tls; /* and no UDP */
 	struct udp_sock *udp;
 	struct listen_sock *tcp;
 };
@@ -209,6 +218,8 @@ struct agent_stats {
 struct agent {
 	struct agent_options opt;
 	struct config *cfg;
+	struct certs *certs; /* of cfg */
+	struct event *certs_event;
 	char *database, *control; /* fixed for the life of the process */
 	struct event_base *base;
 	struct event *signals[4];
@@ -357,7 +368,7 @@ void fetch_cancel(struct entry *en);
 void fetch_progress(struct agent *a, const struct job_progress_mail *m);
 /* Sends one message over TCP; `done` gets JOB_ANSWER or JOB_FAILED.  Returns the job's number. */
 uint64_t job_query(struct agent *a, const struct zr_addr *dest, const struct zr_addr *source,
-    const uint8_t *msg, size_t len, int64_t timeout_us,
+    struct tls_ctx *tls, const uint8_t *msg, size_t len, int64_t timeout_us,
     void (*done)(struct agent *, void *, struct job_done_mail **), void *arg);
 void job_forget(struct agent *a, uint64_t job); /* cancels; done() is not called */
 void job_done(struct agent *a, struct job_done_mail *m);

@@ -86,7 +86,10 @@ log_notify(struct agent *a, const struct replyto *to, const struct msg *m,
 	    LS("from", addr_text(&to->from, from)),
 	    LS("primary",
 		v->primary != NULL ? ((const struct config_primary *)v->primary->app)->name : NULL),
-	    LS("transport", to->tcp ? "tcp" : "udp"),
+	    LS("transport", to->tls   ? "tls"
+			    : to->tcp ? "tcp"
+				      : "udp"),
+	    LS("certificate", to->tls_peer != NULL ? tls_peer_text(to->tls_peer) : NULL),
 	    LS("key", to->key != NULL ? name_show(to->key->key.name, key) : NULL),
 	    LS("why", notifyin_why_names[v->why]),
 	    LS("hint", v->zone != NULL && v->notify.hinted ? "yes" : NULL),
@@ -128,6 +131,7 @@ wait_for_disk(
 	w->seq = seq;
 	w->memory = memory;
 	w->to = *to;
+	w->to.tls_peer = NULL;
 	keyref_hold(w->to.key);
 	w->len = b->len;
 	memcpy(w->bytes, b->data, b->len);
@@ -196,6 +200,16 @@ take_notify(
 	buf_clear(&b);
 }
 
+/* NT-04: what it is known by when we connect to it is what it is known by when it connects to us.
+ */
+static bool
+certified(const void *certificate, const struct primary *p)
+{
+	const struct config_tls *t = &((const struct config_primary *)p->app)->tls;
+
+	return t->at.file != NULL && certs_proves(certificate, t->name, t->ca != NULL, &t->pin);
+}
+
 static void
 notify(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
 {
@@ -205,6 +219,8 @@ notify(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
 	    .reached = to->cookie == COOKIES_RIGHT,
 	    .key = to->key != NULL ? to->key->key.name : NULL,
 	    .seen = to->seen,
+	    .certified = to->tls_peer != NULL ? certified : NULL,
+	    .certificate = to->tls_peer,
 	};
 	struct notifyin_verdict v;
 	struct buf b = BUF_INIT;
@@ -283,6 +299,7 @@ dispatch(struct agent *a, struct replyto *to, const uint8_t *data, size_t len)
 	/* Of a stranger it matters only if there is an answer. */
 	if (m.edns.cookie_len > COOKIE_CLIENT && verify_known(a, &to->from))
 		cookie_look(a, to, &m);
+	to->pad = to->tls && parsed == 0 && m.edns.has_padding;
 	if (!verify_request(a, to, &m, parsed))
 		return;
 	if (m.len != 0 && m.opcode == OPCODE_NOTIFY)
@@ -305,7 +322,13 @@ void
 answer_tcp(struct agent *a, struct bytes_mail *m)
 {
 	struct replyto to = {
-	    .tcp = true, .from = m->peer, .worker = m->worker, .client = m->client};
+	    .tcp = true,
+	    .from = m->peer,
+	    .worker = m->worker,
+	    .client = m->client,
+	    .tls = m->tls,
+	    .tls_peer = m->tls_peer,
+	};
 
 	dispatch(a, &to, m->bytes, m->len);
 }

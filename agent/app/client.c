@@ -221,6 +221,14 @@ sign(struct outstream *s, struct buf *b, struct zr_err *e)
 	return tsig_sign_answer(&s->m->txn, b, sign_time(clock_now().wall), e);
 }
 
+/* Only who asks for it under TLS gets it (PD-03). */
+static void
+pad(const struct outstream *s, struct buf *b)
+{
+	if (conn_is_tls(s->client->conn) && s->req.edns.has_padding)
+		query_pad(b, PAD_RESPONSE, s->m->key != NULL ? tsig_size(&s->m->key->key) : 0);
+}
+
 static void
 send_servfail(struct client *c, struct outstream *s)
 {
@@ -230,6 +238,7 @@ send_servfail(struct client *c, struct outstream *s)
 
 	r.cookie = s->m->has_cookie ? s->m->cookie : NULL;
 	query_reply(&b, req, &r);
+	pad(s, &b);
 	if (sign(s, &b, NULL) == 0 && !b.bad)
 		conn_send(c->conn, b.data, b.len, NULL, 0);
 	buf_clear(&b);
@@ -249,6 +258,8 @@ stream_turn(struct client *c, struct buf *b)
 		conn_unhold(c->conn);
 		return true;
 	}
+	if (rc > 0)
+		pad(s, b);
 	if (rc > 0 && sign(s, b, &e) != 0)
 		rc = -1;
 	if (rc > 0 && !conn_send(c->conn, b->data, b->len, NULL, 0))
@@ -425,6 +436,8 @@ on_message(void *arg, struct conn *conn, const uint8_t *msg, size_t len)
 	m->client = c->id;
 	m->peer = c->peer;
 	m->local = c->local;
+	m->tls = conn_is_tls(conn);
+	m->tls_peer = tls_peer_hold(conn_tls_peer(conn));
 	m->len = len;
 	memcpy(m->bytes, msg, len);
 	conn_hold(conn);
@@ -466,6 +479,7 @@ client_start(struct worker *w, struct accept_mail *m)
 	    .stall_us = m->stall_us,
 	    .low_mark = OUT_LOW,
 	    .high_mark = 2 * OUT_HIGH,
+	    .tls = m->tls,
 	};
 
 	c->w = w;

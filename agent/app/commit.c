@@ -22,7 +22,7 @@ fill_log(const struct entry *en, struct store_commit *c, const struct job_done_m
 
 	l->at = d->started;
 	l->duration_us = d->duration_us;
-	snprintf(l->kind, sizeof(l->kind), "%s", d->used_diff ? "IXFR" : "AXFR");
+	snprintf(l->kind, sizeof(l->kind), "%s", store_kind(d->used_diff, d->tls));
 	snprintf(l->peer, sizeof(l->peer), "%s", pc->name);
 	addr_text(&p->address[en->fetch.fetch.address].addr, l->address);
 	l->has_from = en->has_rows;

@@ -30,6 +30,15 @@ post_job(struct agent *a, unsigned worker, struct job_mail *m,
 	worker_post(a->workers[worker], &m->mail);
 }
 
+/* Under TLS all that goes to one server goes by one worker: only there can it share connections. */
+static unsigned
+worker_for(const struct agent *a, const struct job_mail *m, uint64_t number)
+{
+	if (m->tls != NULL)
+		number = table_hash(&m->dest, sizeof(m->dest));
+	return (unsigned)(number % a->worker_count);
+}
+
 static void
 send_cancel(struct agent *a, const struct job_rec *r)
 {
@@ -82,7 +91,7 @@ job_done(struct agent *a, struct job_done_mail *m)
 
 uint64_t
 job_query(struct agent *a, const struct zr_addr *dest, const struct zr_addr *source,
-    const uint8_t *msg, size_t len, int64_t timeout_us,
+    struct tls_ctx *tls, const uint8_t *msg, size_t len, int64_t timeout_us,
     void (*done)(struct agent *, void *, struct job_done_mail **), void *arg)
 {
 	struct job_mail *m = mail_new(MAIL_JOB, sizeof(*m));
@@ -94,13 +103,14 @@ job_query(struct agent *a, const struct zr_addr *dest, const struct zr_addr *sou
 	m->dest = *dest;
 	if (source != NULL)
 		m->source = *source;
+	m->tls = tls_hold(tls);
 	m->query = zr_xmemdup(msg, len);
 	m->query_len = len;
 	m->connect_timeout_us = connect;
 	m->fd_max = a->fds.own;
 	m->idle_timeout_us = timeout_us;
 	m->total_timeout_us = timeout_us + connect;
-	post_job(a, (unsigned)(job % a->worker_count), m, done, arg);
+	post_job(a, worker_for(a, m, job), m, done, arg);
 	return job; /* m is the worker's now, and may be gone */
 }
 
@@ -132,7 +142,7 @@ log_transfer_failed(
 
 	l->at = d->started;
 	l->duration_us = d->duration_us;
-	snprintf(l->kind, sizeof(l->kind), "%s", d->used_diff ? "IXFR" : "AXFR");
+	snprintf(l->kind, sizeof(l->kind), "%s", store_kind(d->used_diff, d->tls));
 	snprintf(l->peer, sizeof(l->peer), "%s", peer);
 	addr_text(addr, l->address);
 	l->has_from = en->has_rows;
@@ -159,8 +169,9 @@ log_done(
 	if (d->outcome == JOB_FAILED) {
 		log_event(LOG_LVL_WARN, "transfer-failed", LS("zone", name_show(en->name, name)),
 		    LS("primary", peer), LS("address", addr_text(addr, at)),
-		    LS("code", zr_code_name(d->err.code)), LS("reason", d->err.text),
-		    LU("octets", d->wire_octets), LU("records", d->wire_records));
+		    LS("transport", d->tls ? "tls" : "tcp"), LS("code", zr_code_name(d->err.code)),
+		    LS("reason", d->err.text), LU("octets", d->wire_octets),
+		    LU("records", d->wire_records));
 		log_transfer_failed(en, d, peer, addr);
 		return;
 	}
@@ -169,6 +180,7 @@ log_done(
 	    LS("kind", d->outcome == JOB_CURRENT ? "current"
 		       : d->used_diff		 ? "IXFR"
 						 : "AXFR"),
+	    LS("transport", d->tls ? "tls" : "tcp"), LS("session", d->resumed ? "resumed" : NULL),
 	    LU("serial", d->serial), LU("octets", d->wire_octets), LU("records", d->wire_records),
 	    LU("messages", d->wire_messages), LI("duration_us", d->duration_us));
 }
@@ -246,6 +258,7 @@ on_transfer(struct agent *a, void *arg, struct job_done_mail **dp)
 		return;
 	}
 	primary_learns(a, p, en->fetch.fetch.address, d);
+	certs_seen(a->certs, "primary", peer, d->peer, a->now.wall);
 	if (d->outcome == JOB_FAILED) {
 		snprintf(text, sizeof(text), "transfer from %s %s: %s", peer, addr_text(addr, at),
 		    d->err.text);
@@ -300,6 +313,7 @@ fetch_start(struct entry *en, const struct zone_order *o)
 	source = source_for(&m->dest, &pc->source4, &pc->source6);
 	if (source != NULL)
 		m->source = *source;
+	m->tls = tls_hold(certs_primary(a->certs, pc));
 	m->key = pc->key != NULL ? keyref_hold(pc->key->ref) : NULL;
 	m->edns = primary_use_edns(p, o->fetch.address, a->now.mono);
 	m->connect_timeout_us = a->cfg->server.connect_timeout_us;
@@ -325,7 +339,7 @@ fetch_start(struct entry *en, const struct zone_order *o)
 	en->job_attempt = o->attempt;
 	en->job_started = a->now.wall;
 	en->progress_octets = en->progress_records = 0;
-	post_job(a, (unsigned)((uint64_t)en->z.id % a->worker_count), m, on_transfer, en);
+	post_job(a, worker_for(a, m, (uint64_t)en->z.id), m, on_transfer, en);
 }
 
 void

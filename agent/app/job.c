@@ -76,6 +76,7 @@ report(struct job *j)
 	table_del(w->jobs, &j->m->job, sizeof(j->m->job));
 	event_free(j->tick);
 	event_free(j->kick);
+	tls_peer_drop(j->peer);
 	mail_free(&j->m->mail);
 	free(j);
 	worker_maybe_stop(w);
@@ -423,6 +424,9 @@ on_ready(void *arg)
 	bool sent;
 
 	j->connected = true;
+	tls_peer_drop(j->peer);
+	j->peer = tls_peer_hold(conn_tls_peer(pconn_conn(j->pc)));
+	j->resumed = conn_tls_resumed(pconn_conn(j->pc));
 	j->reused = pconn_reused(j->pc) || j->asked;
 	j->asked = true;
 	j->waiting = true;
@@ -444,6 +448,7 @@ on_ready(void *arg)
 		j->x = xfrin_new(&q, &job_xfrin_ops, j);
 	}
 	make_query(j, &b);
+	job_pad(j, &b);
 	sent = job_sign(j, &b, NULL) == 0 && !b.bad &&
 	       conn_send(pconn_conn(j->pc), b.data, b.len, NULL, 0);
 	buf_clear(&b);
@@ -476,8 +481,8 @@ ask(struct job *j)
 		return;
 	}
 	j->asked = false;
-	j->pc = pconn_get(
-	    j->w, &m->dest, &m->source, m->connect_timeout_us, m->fd_max, j->fresh, &user, j, &e);
+	j->pc = pconn_get(j->w, &m->dest, &m->source, m->tls, m->connect_timeout_us, m->fd_max,
+	    j->fresh, &user, j, &e);
 	if (j->pc == NULL)
 		fail(j, &e);
 	else

@@ -28,6 +28,8 @@ struct job {
 	bool waiting;	      /* the present query is out */
 	bool heard;	      /* a message came for it */
 	bool connected;
+	struct tls_peer *peer; /* held, of the present connection */
+	bool resumed;
 	uint16_t qid;
 	unsigned strays;
 	struct pconn *pc;
@@ -54,6 +56,7 @@ struct job {
 
 extern const struct xfrin_ops job_xfrin_ops; /* arg: the job */
 /* job_tsig.c.  Without a key they do nothing and find nothing wrong. */
+void job_pad(const struct job *j, struct buf *b); /* before it is signed */
 int job_sign(struct job *j, struct buf *b, struct zr_err *e);
 /* 0: authentic, or it may yet turn out to be (TS-22): it may be staged, not more. */
 int job_verify(struct job *j, const struct msg *m, struct zr_err *e);

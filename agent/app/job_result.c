@@ -97,6 +97,9 @@ job_fill_result(struct job *j, struct job_done_mail *d)
 	d->ixfr_code = j->ixfr_code;
 	memcpy(d->ixfr_text, j->ixfr_text, sizeof(d->ixfr_text));
 	d->plain = j->plain;
+	d->tls = j->m->tls != NULL;
+	d->peer = tls_peer_hold(j->peer);
+	d->resumed = j->resumed;
 	d->started = j->started.wall;
 	d->duration_us = clock_now().mono.us - j->started.mono.us;
 	d->answer = j->answer;

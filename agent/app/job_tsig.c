@@ -3,11 +3,22 @@
 #include "app/job_p.h"
 #include "app/sign.h"
 #include "wire/name.h"
+#include "wire/query.h"
 
 static const struct tsig_key *
 key_of(const struct job *j)
 {
 	return j->m->kind == JOB_TRANSFER && j->m->key != NULL ? &j->m->key->key : NULL;
+}
+
+/* XO-12, PD-01: a message that is signed already, and one without EDNS, stay as they are. */
+void
+job_pad(const struct job *j, struct buf *b)
+{
+	const struct tsig_key *k = key_of(j);
+
+	if (j->m->tls != NULL && j->m->kind == JOB_TRANSFER && j->m->edns && !j->plain)
+		query_pad(b, PAD_QUERY, k != NULL ? tsig_size(k) : 0);
 }
 
 int

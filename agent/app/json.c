@@ -65,14 +65,16 @@ resident(void)
 }
 
 static void
-listen_list(struct buf *b, const struct agent *a)
+listen_list(struct buf *b, const struct agent *a, const char *key, bool tls)
 {
 	const struct listener *l;
 	char text[ADDR_TEXT_MAX];
 	const char *sep = "";
 
-	buf_str(b, ",\"listen\":[");
+	buf_fmt(b, ",\"%s\":[", key);
 	for (l = a->listeners; l != NULL; l = l->next) {
+		if (l->tls != tls)
+			continue;
 		buf_str(b, sep);
 		buf_json(b, addr_text(&l->addr, text));
 		sep = ",";
@@ -94,7 +96,8 @@ json_daemon(struct buf *b, const struct agent *a)
 	json_wall(b, "now_at", a->now.wall);
 	json_str(b, "config", a->opt.config_path);
 	json_str(b, "database", a->database);
-	listen_list(b, a);
+	listen_list(b, a, "listen", false);
+	listen_list(b, a, "listen_tls", true);
 	json_num(b, "workers", a->worker_count);
 	json_num(b, "zones", table_count(a->zones));
 	json_str(b, "log_level",
@@ -317,6 +320,7 @@ json_primary(struct buf *b, const struct agent *a, const struct primary *p, unsi
 		mono(b, "held_until_at", pa->hold_us, a);
 	json_num(b, "transfers", running);
 	json_num(b, "queued", queued);
+	json_primary_trust(b, p->app);
 	buf_str(b, "}");
 }
 
@@ -353,6 +357,7 @@ json_downstream(struct buf *b, struct agent *a, const struct config_downstream *
 		if (forced_unsupported(a, &d->address.v[i], &until) && until.us > unsupported.us)
 			unsupported = until;
 	json_wall(b, "unsupported_until_at", unsupported);
+	json_downstream_trust(b, d);
 	buf_str(b, "}");
 }
 

@@ -26,6 +26,9 @@ void json_zone(struct buf *b, const struct entry *en);
 void json_primary(struct buf *b, const struct agent *a, const struct primary *p, unsigned address);
 void json_downstream(struct buf *b, struct agent *a, const struct config_downstream *d);
 /* A TSIG key, with what came that was signed with it since the daemon started or it changed. */
+/* What a peer proves itself with, and the transport: `,"transport":...,"trust":...`. */
+void json_primary_trust(struct buf *b, const struct config_primary *p);
+void json_downstream_trust(struct buf *b, const struct config_downstream *d);
 void json_key(struct buf *b, const struct config_key *k);
 void json_owed(struct buf *b, const struct owed *o);
 

@@ -78,6 +78,7 @@ clients_accept(void *arg, int fd, const struct zr_addr *peer, const struct zr_ad
 	m->client = r->id;
 	m->peer = *peer;
 	m->local = *local;
+	m->tls = l->tls ? tls_hold(certs_server(a->certs)) : NULL;
 	m->idle_us = a->cfg->server.tcp_idle_us;
 	m->stall_us = a->cfg->server.tcp_stall_us;
 	m->min_rate = a->cfg->server.min_rate;
@@ -133,7 +134,7 @@ listener_free(struct listener *l)
 }
 
 static struct listener *
-listener_new(struct agent *a, const struct zr_addr *addr, struct zr_err *e)
+listener_new(struct agent *a, const struct zr_addr *addr, bool tls, struct zr_err *e)
 {
 	struct listener *l = zr_xcalloc(1, sizeof(*l));
 	struct udp_turn turn = {.begin = on_udp_begin, .end = on_udp_end, .arg = a};
@@ -142,10 +143,12 @@ listener_new(struct agent *a, const struct zr_addr *addr, struct zr_err *e)
 	l->agent = a;
 	l->id = ++a->next_listener;
 	l->addr = *addr;
-	l->udp = udp_open(a->base, addr, on_udp, l, e);
+	l->tls = tls;
+	if (!tls)
+		l->udp = udp_open(a->base, addr, on_udp, l, e);
 	if (l->udp != NULL)
 		udp_set_turn(l->udp, &turn);
-	if (l->udp != NULL)
+	if (tls || l->udp != NULL)
 		l->tcp = listen_open(a->base, addr, BACKLOG, clients_accept, l, e);
 	if (l->tcp == NULL) {
 		zr_fail_in(e, "cannot listen on %s", addr_text(addr, text));
@@ -154,15 +157,14 @@ listener_new(struct agent *a, const struct zr_addr *addr, struct zr_err *e)
 		listener_free(l);
 		return NULL;
 	}
-	log_event(LOG_LVL_INFO, "listening", LS("address", addr_text(addr, text)));
+	log_event(LOG_LVL_INFO, "listening", LS("address", addr_text(addr, text)),
+	    LS("transport", tls ? "tls" : NULL));
 	return l;
 }
 
 static bool
-wanted(const struct agent *a, const struct zr_addr *addr)
+wanted(const struct config_addrs *w, const struct zr_addr *addr)
 {
-	const struct config_addrs *w = &a->cfg->server.listen;
-
 	for (size_t i = 0; i < w->n; i++)
 		if (addr_equal(&w->v[i], addr))
 			return true;
@@ -180,36 +182,55 @@ listening(const struct agent *a, const struct zr_addr *addr)
 	return false;
 }
 
-int
-listeners_open(struct agent *a, struct zr_err *e)
+static void
+close_unwanted(struct agent *a)
 {
-	const struct config_addrs *w = &a->cfg->server.listen;
+	const struct config_server *s = &a->cfg->server;
 	struct listener **p = &a->listeners, *l;
-	int rc = 0;
 
 	while ((l = *p) != NULL) {
-		if (wanted(a, &l->addr)) {
+		if (wanted(l->tls ? &s->tls.listen : &s->listen, &l->addr)) {
 			p = &l->next;
 			continue;
 		}
 		*p = l->next;
 		listener_free(l);
 	}
+}
+
+/* may_lack: a default may be an address family that this host does not have. */
+static int
+open_wanted(
+    struct agent *a, const struct config_addrs *w, bool tls, bool may_lack, struct zr_err *e)
+{
+	struct listener *l;
+	int rc = 0;
+
 	for (size_t i = 0; i < w->n; i++) {
 		if (listening(a, &w->v[i]))
 			continue;
-		l = listener_new(a, &w->v[i], e);
+		l = listener_new(a, &w->v[i], tls, e);
 		if (l == NULL) {
 			rc = -1;
-			/* A default may be an address family that this host lacks. */
-			log_event(a->cfg->server.listen_default ? LOG_LVL_WARN : LOG_LVL_ERROR,
-			    "listen-failed", LS("reason", e->text));
+			log_event(may_lack ? LOG_LVL_WARN : LOG_LVL_ERROR, "listen-failed",
+			    LS("reason", e->text));
 			continue;
 		}
 		l->next = a->listeners;
 		a->listeners = l;
 	}
-	return a->cfg->server.listen_default && a->listeners != NULL ? 0 : rc;
+	return may_lack && a->listeners != NULL ? 0 : rc;
+}
+
+int
+listeners_open(struct agent *a, struct zr_err *e)
+{
+	const struct config_server *s = &a->cfg->server;
+	int rc;
+
+	close_unwanted(a);
+	rc = open_wanted(a, &s->listen, false, s->listen_default, e);
+	return open_wanted(a, &s->tls.listen, true, false, e) != 0 ? -1 : rc;
 }
 
 void

@@ -87,6 +87,8 @@ all_facts(struct agent *a, struct ctl_reply *r)
 		json_key(&b, &a->cfg->keys[i]);
 		body(r, &b);
 	}
+	certs_json(&b, a->certs);
+	json_lines(r, &b);
 	buf_clear(&b);
 	ctl_done(r);
 }

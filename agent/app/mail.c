@@ -19,6 +19,7 @@ static void
 job_clear(struct job_mail *m)
 {
 	keyref_drop(m->key);
+	tls_drop(m->tls);
 	free(m->query);
 	free(m->soa);
 }
@@ -26,6 +27,7 @@ job_clear(struct job_mail *m)
 static void
 job_done_clear(struct job_done_mail *m)
 {
+	tls_peer_drop(m->peer);
 	free(m->answer);
 	free(m->soa);
 	free(m->soa_owner);
@@ -48,7 +50,11 @@ mail_free(struct mail *m)
 	case MAIL_JOB_DONE:
 		job_done_clear((struct job_done_mail *)(void *)m);
 		break;
+	case MAIL_REQUEST:
+		tls_peer_drop(((struct bytes_mail *)(void *)m)->tls_peer);
+		break;
 	case MAIL_ACCEPT:
+		tls_drop(((struct accept_mail *)(void *)m)->tls);
 		if (((struct accept_mail *)(void *)m)->fd >= 0)
 			close(((struct accept_mail *)(void *)m)->fd);
 		break;

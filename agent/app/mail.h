@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/mbox.h"
 #include "core/xfrin.h"
+#include "net/tls.h"
 #include "store/store.h"
 #include "wire/cookie.h"
 #include "wire/keyref.h"
@@ -51,6 +52,7 @@ struct job_mail {
 	uint32_t epoch;
 	uint8_t zone[255]; /* wire name */
 	struct zr_addr dest, source;
+	struct tls_ctx *tls; /* held; NULL: in the clear */
 	bool edns;
 	int64_t connect_timeout_us, idle_timeout_us, total_timeout_us;
 	int fd_max; /* a descriptor this high is not used; 0: any */
@@ -102,8 +104,11 @@ struct job_done_mail {
 	bool ixfr_failed; /* an IXFR was tried and did not work: reason in ixfr_text */
 	enum zr_code ixfr_code;
 	char ixfr_text[ZR_ERR_TEXT];
-	bool used_diff; /* the content came as differences */
-	bool plain;	/* only the query without EDNS worked */
+	bool used_diff;	       /* the content came as differences */
+	bool plain;	       /* only the query without EDNS worked */
+	bool tls;	       /* it was asked under TLS */
+	struct tls_peer *peer; /* held: the certificate of the other side; NULL: no TLS */
+	bool resumed;	       /* a TLS session from before */
 	struct zr_wall started;
 	int64_t duration_us;
 	/* JOB_ANSWER */
@@ -141,6 +146,7 @@ struct accept_mail {
 	int fd;
 	uint64_t client; /* chosen by main */
 	struct zr_addr peer, local;
+	struct tls_ctx *tls; /* held; NULL: in the clear */
 	int64_t idle_us;
 	int64_t stall_us;  /* nothing is taken */
 	uint64_t min_rate; /* octets taken in min_rate_us while there are some; 0: no limit */
@@ -153,7 +159,9 @@ struct bytes_mail {
 	unsigned worker; /* MAIL_REQUEST: which one asks */
 	uint64_t client;
 	struct zr_addr peer, local;
-	bool close; /* MAIL_REPLY: close after this, or at once when len is 0 */
+	bool tls;		   /* MAIL_REQUEST */
+	struct tls_peer *tls_peer; /* MAIL_REQUEST: held; the certificate it came with, or NULL */
+	bool close;		   /* MAIL_REPLY: close after this, or at once when len is 0 */
 	size_t len;
 	uint8_t bytes[];
 };

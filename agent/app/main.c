@@ -84,7 +84,7 @@ parse_options(int argc, char **argv, struct options *o)
 }
 
 static int
-check_only(struct config *c, const struct config_report *r, bool print)
+check_only(struct config *c, struct certs *certs, const struct config_report *r, bool print)
 {
 	struct buf b = BUF_INIT;
 
@@ -96,6 +96,7 @@ check_only(struct config *c, const struct config_report *r, bool print)
 		printf("%zu zones, %zu primaries, %zu downstreams, %u warnings\n", c->zone_count,
 		    c->primary_count, c->downstream_count, r->warnings);
 	}
+	certs_free(certs);
 	config_free(c);
 	return EXIT_SUCCESS;
 }
@@ -137,6 +138,7 @@ main(int argc, char **argv)
 	struct options o = {.path = ZR_SYSCONFDIR "/zonerelay/zonerelay.yaml"};
 	struct config_report report = {.line = on_problem};
 	struct agent_options ao;
+	struct certs *certs = NULL;
 	struct config *c;
 	struct helper *helper = NULL;
 	struct agent *a;
@@ -156,13 +158,16 @@ main(int argc, char **argv)
 	}
 	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no death */
 	c = config_load(o.path, &report);
-	if (c == NULL) {
+	if (c != NULL)
+		certs = certs_load(c, &report);
+	if (certs == NULL) {
+		config_free(c);
 		fprintf(stderr, "zonerelayd: %u error%s in the configuration, nothing started\n",
 		    report.errors, report.errors == 1 ? "" : "s");
 		return EXIT_CONFIG;
 	}
 	if (o.check)
-		return check_only(c, &report, o.verbose);
+		return check_only(c, certs, &report, o.verbose);
 	log_open(o.debug ? LOG_LVL_DEBUG : c->log.level, c->log.format, c->log.dest);
 	log_event(LOG_LVL_INFO, "starting", LS("version", PACKAGE_VERSION), LS("config", o.path),
 	    LU("zones", c->zone_count));
@@ -176,7 +181,7 @@ main(int argc, char **argv)
 	    .version = PACKAGE_VERSION,
 	    .debug = o.debug,
 	    .store_slow_ms = slow_commits()};
-	a = agent_new(&ao, c, &e);
+	a = agent_new(&ao, c, certs, &e);
 	if (a == NULL) {
 		helper_free(helper);
 		return failed(&e);

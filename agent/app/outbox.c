@@ -26,6 +26,7 @@ owed_free(struct owed *o)
 	owed_stop(o);
 	heap_del(&o->agent->owed_timers, &o->timer);
 	owed_sign_set(o, NULL);
+	tls_drop(o->tls);
 	o->agent->outbox--;
 	free(o);
 }
@@ -371,7 +372,10 @@ set_policy(struct owed *o, const struct config_downstream *d)
 	int64_t expire = (int64_t)o->entry->z.times.expire * ZR_US_PER_S;
 
 	o->policy = notifyout_default;
-	o->policy.tcp = d->notify_transport == CONFIG_TCP;
+	o->policy.tcp = d->notify_transport != CONFIG_UDP;
+	o->secure = d->tls.at.file != NULL;
+	tls_drop(o->tls);
+	o->tls = tls_hold(certs_downstream(o->agent->certs, d));
 	/* RETRY, within the bounds that the configuration sets it. */
 	if (retry < p->retry_min_us)
 		retry = p->retry_min_us;

@@ -34,6 +34,7 @@ enum owed_trust {
 	OWED_FORGED    /* nobody knows whose it is: drop it, and wait on (TS-23, TS-24) */
 };
 void owed_sign_set(struct owed *o, const struct config_key *key); /* NULL frees */
+size_t owed_sign_size(const struct owed *o);			  /* octets of a signature */
 void owed_sign_begin(struct owed *o);				  /* a burst */
 int owed_sign_query(struct owed *o, struct buf *b);
 enum owed_trust owed_sign_verify(struct owed *o, const struct msg *m);

@@ -143,15 +143,19 @@ owed_transmit(struct owed *o, bool tcp)
 	struct query_edns edns;
 	const struct zr_addr *source = o->source.family == 0 ? NULL : &o->source;
 
+	if (o->secure && o->tls == NULL)
+		return false; /* its zone is being removed */
 	query_notify(&b, o->o.id, en->name, o->o.kind == NOTIFYOUT_AXFR ? TYPE_AXFR : TYPE_SOA,
 	    o->hint && en->soa != NULL ? &soa : NULL, cookie_edns(o, tcp, &edns));
+	if (o->tls != NULL)
+		query_pad(&b, PAD_QUERY, owed_sign_size(o));
 	if (owed_sign_query(o, &b) != 0) {
 		buf_clear(&b);
 		return false; /* the timer tries again */
 	}
 	if (tcp)
-		o->job = job_query(
-		    a, &o->target, source, b.data, b.len, o->policy.tcp_timeout_us, owed_on_tcp, o);
+		o->job = job_query(a, &o->target, source, o->tls, b.data, b.len,
+		    o->policy.tcp_timeout_us, owed_on_tcp, o);
 	else
 		send_udp(o, &b, source);
 	buf_clear(&b);

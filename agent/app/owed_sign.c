@@ -38,6 +38,12 @@ owed_sign_set(struct owed *o, const struct config_key *key)
 	o->sign->key = keyref_hold(ref);
 }
 
+size_t
+owed_sign_size(const struct owed *o)
+{
+	return o->sign != NULL ? tsig_size(&o->sign->key->key) : 0;
+}
+
 void
 owed_sign_begin(struct owed *o)
 {

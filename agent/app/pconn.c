@@ -13,6 +13,7 @@ struct pconn {
 	struct worker *w;
 	struct conn *conn;
 	struct zr_addr dest, source;
+	struct tls_ctx *tls; /* held; NULL: in the clear */
 	const struct pconn_user *user;
 	void *arg;
 	struct pconn *next, **link; /* while idle */
@@ -39,6 +40,7 @@ free_pconn(struct pconn *p)
 	unlink_idle(p);
 	if (p->kick != NULL)
 		event_free(p->kick);
+	tls_drop(p->tls);
 	free(p);
 }
 
@@ -98,28 +100,30 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 }
 
 static struct pconn *
-find_idle(struct worker *w, const struct zr_addr *dest, const struct zr_addr *source)
+find_idle(struct worker *w, const struct zr_addr *dest, const struct zr_addr *source,
+    const struct tls_ctx *tls)
 {
 	struct pconn *p;
 
 	for (p = w->idle; p != NULL; p = p->next)
-		if (addr_equal(&p->dest, dest) && addr_equal(&p->source, source))
+		if (p->tls == tls && addr_equal(&p->dest, dest) && addr_equal(&p->source, source))
 			return p;
 	return NULL;
 }
 
 struct pconn *
 pconn_get(struct worker *w, const struct zr_addr *dest, const struct zr_addr *source,
-    int64_t connect_us, int fd_max, bool fresh, const struct pconn_user *user, void *arg,
-    struct zr_err *e)
+    struct tls_ctx *tls, int64_t connect_us, int fd_max, bool fresh, const struct pconn_user *user,
+    void *arg, struct zr_err *e)
 {
-	struct pconn *p = fresh ? NULL : find_idle(w, dest, source);
+	struct pconn *p = fresh ? NULL : find_idle(w, dest, source, tls);
 	struct conn_spec spec = {
 	    .base = w->base,
 	    .ops = &ops,
 	    .connect_us = connect_us,
 	    .stall_us = connect_us,
 	    .fd_max = fd_max,
+	    .tls = tls,
 	};
 
 	if (p != NULL) {
@@ -135,6 +139,7 @@ pconn_get(struct worker *w, const struct zr_addr *dest, const struct zr_addr *so
 	p->w = w;
 	p->dest = *dest;
 	p->source = *source;
+	p->tls = tls_hold(tls);
 	p->user = user;
 	p->arg = arg;
 	p->kick = event_new(w->base, -1, 0, on_kick, p);

@@ -13,6 +13,8 @@
 /* SOA checks outstanding: together, and to one primary (a dead one must not take all sockets). */
 #define SOA_SLOTS 1024
 #define SOA_SLOTS_PRIMARY 256
+/* Each is a connection while it runs, and the next one goes over it (XO-05). */
+#define SOA_SLOTS_TLS 2
 
 _Static_assert((int)CONFIG_FORCED_OFF == (int)PRIMARY_FORCED_OFF &&
 		   (int)CONFIG_FORCED_KEY == (int)PRIMARY_FORCED_KEY,
@@ -32,7 +34,8 @@ static void
 primary_limits(const struct config_primary *c, struct sched_limits l[SCHED_WHAT_COUNT])
 {
 	l[SCHED_SOA] =
-	    (struct sched_limits){SOA_SLOTS_PRIMARY, bucket_rate(c->soa_rate, c->soa_rate)};
+	    (struct sched_limits){c->tls.at.file != NULL ? SOA_SLOTS_TLS : SOA_SLOTS_PRIMARY,
+		bucket_rate(c->soa_rate, c->soa_rate)};
 	l[SCHED_TRANSFER] = (struct sched_limits){c->max_transfers, {0, 0}};
 	l[SCHED_FORCED] =
 	    (struct sched_limits){c->max_forced, per_minute(c->forced_rate, c->forced_burst)};
@@ -131,7 +134,7 @@ set_key(struct primary *p, const struct config_primary *c)
 	const struct config_key *k = config_notify_key(c);
 
 	p->notify_key = k != NULL ? k->ref->key.name : NULL;
-	p->keyed = k != NULL;
+	p->keyed = k != NULL || c->tls.at.file != NULL;
 	p->notify_signed = c->notify_key != NULL;
 }
 

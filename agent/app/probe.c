@@ -29,7 +29,8 @@ struct probe {
 	struct udpq_query *query;
 	uint64_t job;
 	struct zr_mono started;
-	struct keyref *key; /* held; NULL: not signed */
+	struct keyref *key;  /* held; NULL: not signed */
+	struct tls_ctx *tls; /* held; NULL: UDP, or TCP in the clear */
 	struct cookie_sent cookie;
 	bool again;    /* asked anew after BADCOOKIE */
 	bool crumbled; /* an answer came without the cookie that this server has always sent */
@@ -58,6 +59,7 @@ probe_free(struct probe *p)
 		job_forget(p->entry->agent, p->job);
 	p->entry->probe = NULL;
 	keyref_drop(p->key);
+	tls_drop(p->tls);
 	free(p);
 }
 
@@ -154,6 +156,8 @@ make_query(struct probe *p, struct buf *b, bool tcp)
 	o.cookie_len = p->cookie.len;
 	p->id = rand_id();
 	query_soa(b, p->id, p->entry->name, &o);
+	if (p->tls != NULL && o.enabled)
+		query_pad(b, PAD_QUERY, p->key != NULL ? tsig_size(&p->key->key) : 0);
 	if (p->key != NULL && tsig_sign_request(&p->txn, &p->key->key, b,
 				  sign_time(p->entry->agent->now.wall), &e) != 0)
 		b->bad = true;
@@ -220,8 +224,8 @@ send_tcp(struct probe *p)
 	if (p->crumbled)
 		cookie_without(a, dest_of(p));
 	make_query(p, &b, true);
-	p->job = job_query(a, &p->primary->address[p->address].addr, &p->source, b.data, b.len,
-	    timeout, on_tcp, p);
+	p->job = job_query(a, &p->primary->address[p->address].addr, &p->source, p->tls, b.data,
+	    b.len, timeout, on_tcp, p);
 	buf_clear(&b);
 }
 
@@ -378,9 +382,10 @@ probe_start(struct entry *en, const struct zone_order *o)
 		p->source = *source;
 	if (c->key != NULL)
 		p->key = keyref_hold(c->key->ref);
+	p->tls = tls_hold(certs_primary(a->certs, c));
 	en->probe = p;
 	a->stats.checks++;
-	if (c->soa_tcp)
+	if (c->soa_tcp || p->tls != NULL)
 		send_tcp(p);
 	else
 		send_udp(p);

@@ -93,10 +93,12 @@ apply(struct agent *a, struct reload_count *n, struct sink *sink)
 	struct config_report report = {
 	    .line = report_line, .arg = sink, .denied = sandbox_file_advice()};
 	struct config *now = config_load(a->opt.config_path, &report), *before = a->cfg;
+	struct certs *certs = now != NULL ? certs_load(now, &report) : NULL;
 	struct policy *policies = a->policies;
 	struct zr_err e;
 
-	if (now == NULL) {
+	if (certs == NULL) {
+		config_free(now);
 		log_event(LOG_LVL_ERROR, "reload-failed", LS("file", a->opt.config_path),
 		    LS("reason", "errors in the configuration; the old one stays in force"));
 		return -1;
@@ -104,6 +106,9 @@ apply(struct agent *a, struct reload_count *n, struct sink *sink)
 	agent_touch(a);
 	warn_all_fixed(a, now);
 	config_keys_adopt(now, before);
+	certs_adopt(certs, a->certs);
+	certs_free(a->certs);
+	a->certs = certs;
 	a->cfg = now;
 	log_set_level(a->opt.debug ? LOG_LVL_DEBUG : now->log.level);
 	policy_build(a, before);
@@ -114,6 +119,7 @@ apply(struct agent *a, struct reload_count *n, struct sink *sink)
 	retire_snapshot(a, before, policies);
 	log_event(LOG_LVL_INFO, "reloaded", LU("zones", n->zones), LU("added", n->added),
 	    LU("removed", n->removed), LU("changed", n->changed));
+	certs_watch(a);
 	agent_schedule(a);
 	return 0;
 }

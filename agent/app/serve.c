@@ -18,28 +18,53 @@
 
 struct asker {
 	const struct config_downstream *downstream; /* of this zone; NULL: may not transfer */
-	bool keyed;				    /* by its key */
+	bool proved;				    /* by its key or certificate */
 	bool sure;				    /* it is this one and no other */
-	bool key_missing;			    /* the address is right, the key is not there */
+	const char *lacks; /* the address is right, but this is not there */
 };
 
 /*
- * A downstream at the asker's address.  One with a key is meant only when the query was signed with
- * it, and then the others are not.
+ * What somebody at the right address lacks to be this downstream; NULL: nothing.  over_tls: XoT is
+ * required, and by an address alone nobody is authorised (XO-25).
  */
-static void
-consider(struct asker *who, const struct config_downstream *d, const struct replyto *to)
+static const char *
+lacks(const struct config_downstream *d, const struct replyto *to, bool over_tls)
 {
-	bool keyed = d->key != NULL;
+	bool client = config_has_client(d);
 
 	/* By name: the key in force is that of the present configuration. */
-	if (keyed && (to->key == NULL || !name_equal(to->key->key.name, d->key->ref->key.name))) {
-		who->key_missing = true;
-	} else if (who->downstream == NULL || (keyed && !who->keyed)) {
+	if (d->key != NULL &&
+	    (to->key == NULL || !name_equal(to->key->key.name, d->key->ref->key.name)))
+		return "not signed with its key";
+	if (over_tls && !to->tls)
+		return "xot is required";
+	if (client && to->tls && to->tls_peer == NULL)
+		return "no client certificate";
+	if (client && to->tls && !certs_proves(to->tls_peer, d->client_name, true, &d->client_pin))
+		return "not its client certificate";
+	if (over_tls && !client && d->key == NULL)
+		return "xot is required, and it has neither certificate nor key";
+	return NULL;
+}
+
+/*
+ * A downstream at the asker's address.  One with a key or certificate is meant only when the query
+ * came with it, and then the others are not.
+ */
+static void
+consider(
+    struct asker *who, const struct config_downstream *d, const struct replyto *to, bool over_tls)
+{
+	bool proved = d->key != NULL || (to->tls && config_has_client(d));
+	const char *why = lacks(d, to, over_tls);
+
+	if (why != NULL) {
+		who->lacks = why;
+	} else if (who->downstream == NULL || (proved && !who->proved)) {
 		who->downstream = d;
-		who->keyed = keyed;
+		who->proved = proved;
 		who->sure = true;
-	} else if (who->downstream != d && keyed == who->keyed) {
+	} else if (who->downstream != d && proved == who->proved) {
 		who->sure = false;
 	}
 }
@@ -49,18 +74,22 @@ consider(struct asker *who, const struct config_downstream *d, const struct repl
  * keys any of them may transfer, but nothing is concluded about one of them (`sure`).
  */
 static void
-find_downstream(
-    struct agent *a, const struct entry *en, const struct replyto *to, struct asker *who)
+find_downstream(struct agent *a, const struct entry *en, const struct replyto *to, uint16_t qtype,
+    struct asker *who)
 {
 	const struct config_policy *p = entry_config(en);
+	bool checked = qtype != TYPE_SOA || p->soa_over_tls;
 	struct acl_iter it;
 	uint32_t id;
 
 	acl_start(a->downstream_acl, &to->from, &it);
 	while (acl_next(a->downstream_acl, &it, &id)) {
 		for (size_t i = 0; i < p->downstream_count; i++) {
-			if (p->downstreams[i] == &a->cfg->downstreams[id])
-				consider(who, p->downstreams[i], to);
+			const struct config_downstream *d = p->downstreams[i];
+			bool xot = p->xot == CONFIG_XOT_REQUIRE || d->xot == CONFIG_XOT_REQUIRE;
+
+			if (d == &a->cfg->downstreams[id])
+				consider(who, d, to, xot && checked);
 		}
 	}
 }
@@ -195,6 +224,9 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	assert(who->downstream != NULL); /* else it may not transfer */
 	s->downstream = agent_intern(a, who->downstream->name);
 	s->sure = who->sure;
+	s->tls = to->tls;
+	s->tls_peer = tls_peer_hold(to->tls_peer);
+	certs_seen(a->certs, "downstream", who->downstream->name, to->tls_peer, a->now.wall);
 	/* A whole zone in answer to IXFR proves nothing: BIND looks at its first SOA and stops. */
 	s->forced_event = m->qtype == TYPE_AXFR ? forced_stream_event(en) : 0;
 	s->next = en->streams;
@@ -215,7 +247,10 @@ log_refused(struct agent *a, const struct replyto *to, const struct msg *m, cons
 	log_event(LOG_LVL_INFO, "query-refused", LS("from", addr_text(&to->from, from)),
 	    LS("zone", m->has_question ? name_show(m->qname, name) : NULL),
 	    LS("qtype", m->has_question ? rr_type_text(m->qtype, type) : NULL), LS("reason", why),
-	    LU("left_out", more));
+	    LS("transport", to->tls   ? "tls"
+			    : to->tcp ? "tcp"
+				      : "udp"),
+	    LS("certificate", to->tls ? tls_peer_text(to->tls_peer) : NULL), LU("left_out", more));
 }
 
 /* Came for the version it was told of, or is current at it already. */
@@ -234,7 +269,7 @@ fill_zone(const struct entry *en, struct agent *a, const struct rr *soa, const s
 {
 	*z = (struct xfrout_zone){
 	    .may_transfer = who->downstream != NULL,
-	    .key_missing = who->key_missing,
+	    .lacks = who->lacks,
 	    .loaded = en->z.data != ZONE_EMPTY && en->soa != NULL,
 	    .expired = en->z.data == ZONE_EXPIRED,
 	    .serial = en->z.serial,
@@ -286,6 +321,7 @@ serve_query(struct agent *a, struct replyto *to, const struct msg *m, int parsed
 	    .req = m,
 	    .parsed = parsed == 0,
 	    .udp = !to->tcp,
+	    .tls = to->tls,
 	    .known = verify_known(a, &to->from),
 	    .proved = to->key != NULL,
 	    .reserve = to->key != NULL ? tsig_size(&to->key->key) : 0,
@@ -300,7 +336,7 @@ serve_query(struct agent *a, struct replyto *to, const struct msg *m, int parsed
 		en = entry_by_name(a, name);
 	}
 	if (en != NULL) {
-		find_downstream(a, en, to, &who);
+		find_downstream(a, en, to, m->qtype, &who);
 		soa = entry_soa(en);
 		fill_zone(en, a, &soa, &who, &zone);
 		ask.zone = &zone;
@@ -339,14 +375,17 @@ log_stream(struct agent *a, const struct stream *s, const struct stream_done_mai
 	addr_text(&s->peer, peer);
 	log_event(ok ? LOG_LVL_INFO : LOG_LVL_WARN, ok ? "served" : "serve-failed",
 	    LS("zone", name_show(en->name, name)), LS("downstream", s->downstream),
-	    LS("address", peer), LS("kind", d->diff ? "IXFR" : "AXFR"), LU("serial", s->serial),
-	    LU("octets", d->octets), LU("records", d->records), LU("messages", d->messages),
-	    LI("duration_us", d->duration_us), LS("reason", ok ? NULL : d->err.text));
+	    LS("address", peer), LS("kind", d->diff ? "IXFR" : "AXFR"),
+	    LS("transport", s->tls ? "tls" : "tcp"),
+	    LS("certificate", s->tls_peer != NULL ? tls_peer_text(s->tls_peer) : NULL),
+	    LU("serial", s->serial), LU("octets", d->octets), LU("records", d->records),
+	    LU("messages", d->messages), LI("duration_us", d->duration_us),
+	    LS("reason", ok ? NULL : d->err.text));
 	o = store_order_new(STORE_LOG_TRANSFER, en->z.id);
 	o->log.at = s->started.wall;
 	o->log.duration_us = d->duration_us;
 	o->log.out = true;
-	snprintf(o->log.kind, sizeof(o->log.kind), "%s", d->diff ? "IXFR" : "AXFR");
+	snprintf(o->log.kind, sizeof(o->log.kind), "%s", store_kind(d->diff, s->tls));
 	snprintf(o->log.peer, sizeof(o->log.peer), "%s", s->downstream);
 	snprintf(o->log.address, sizeof(o->log.address), "%s", peer);
 	o->log.has_from = s->has_from;
@@ -416,5 +455,6 @@ serve_stream_done(struct agent *a, struct stream_done_mail *d)
 		if (d->err.code == ZR_DAMAGED)
 			repair(a, en, &d->err);
 	}
+	tls_peer_drop(s->tls_peer);
 	free(s);
 }

@@ -53,8 +53,9 @@ targets_is_own(void *targets, const struct zr_addr *addr)
 	for (size_t i = 0; i < s->self_address.n; i++)
 		if (addr_equal(&s->self_address.v[i], addr))
 			return true;
-	for (size_t i = 0; i < s->listen.n; i++) {
-		const struct zr_addr *l = &s->listen.v[i];
+	for (size_t i = 0; i < s->listen.n + s->tls.listen.n; i++) {
+		const struct zr_addr *l =
+		    i < s->listen.n ? &s->listen.v[i] : &s->tls.listen.v[i - s->listen.n];
 
 		if (l->family != addr->family || l->port != addr->port)
 			continue;

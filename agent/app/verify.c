@@ -140,6 +140,8 @@ answer_buf(struct agent *a, const struct replyto *to, struct buf *b)
 	struct tsig_txn t = to->txn;
 	struct zr_err e;
 
+	if (to->pad)
+		query_pad(b, PAD_RESPONSE, to->key != NULL ? tsig_size(&to->key->key) : 0);
 	if (to->key != NULL && !b->bad && b->len > 0 &&
 	    tsig_sign_answer(&t, b, sign_time(a->now.wall), &e) != 0) {
 		log_event(LOG_LVL_ERROR, "tsig-not-signed", LS("reason", e.text));

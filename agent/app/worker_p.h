@@ -53,12 +53,12 @@ struct pconn_user {
 };
 
 /*
- * A connection for one user.  An idle one to the same server is taken first (`reused`); ready() is
- * called either way, never from inside this call.
+ * A connection for one user.  An idle one to the same server, with the same trust, is taken first
+ * (`reused`); ready() is called either way, never from inside this call.
  */
 struct pconn *pconn_get(struct worker *w, const struct zr_addr *dest, const struct zr_addr *source,
-    int64_t connect_us, int fd_max, bool fresh, const struct pconn_user *user, void *arg,
-    struct zr_err *e);
+    struct tls_ctx *tls, int64_t connect_us, int fd_max, bool fresh, const struct pconn_user *user,
+    void *arg, struct zr_err *e);
 bool pconn_reused(const struct pconn *p);
 struct conn *pconn_conn(struct pconn *p);
 /* Back to the idle ones, or closed when `keep` is false.  No callbacks afterwards. */

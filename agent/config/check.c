@@ -156,6 +156,8 @@ check_all(struct load *l, const struct schema_file *top)
 	check_circles(l);
 	check_primaries(l, top);
 	check_notify(l, top->server);
+	trust_check_server(l, node_get(top->server, "tls"));
+	trust_check_policies(l);
 	if (l->c->zone_count == 0 && l->faults.errors == 0)
 		fault_warning(&l->faults, (struct place){l->file, 1, 1}, "no zones are configured");
 }

@@ -18,8 +18,9 @@ check_is_ours(const struct config_server *s, const struct zr_addr *a)
 {
 	enum ours answer = NOT_OURS;
 
-	for (size_t i = 0; i < s->listen.n; i++) {
-		const struct zr_addr *own = &s->listen.v[i];
+	for (size_t i = 0; i < s->listen.n + s->tls.listen.n; i++) {
+		const struct zr_addr *own =
+		    i < s->listen.n ? &s->listen.v[i] : &s->tls.listen.v[i - s->listen.n];
 
 		if (addr_equal(own, a))
 			return OURS;

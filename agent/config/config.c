@@ -269,6 +269,12 @@ config_free(struct config *c)
 	free(c);
 }
 
+bool
+config_has_client(const struct config_downstream *d)
+{
+	return d->client_name != NULL || d->client_pin.n > 0;
+}
+
 const struct config_key *
 config_notify_key(const struct config_primary *p)
 {

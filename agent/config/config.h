@@ -36,6 +36,40 @@ struct config_argv {
 	size_t n; /* 0: none */
 };
 
+/* Public keys, as SHA-256 in base64 (RFC 7858 section 4.2). */
+struct config_pins {
+	char **v;
+	size_t n;
+};
+
+/* Where a map was written; file NULL: it was not. */
+struct config_place {
+	const char *file;
+	uint32_t line, col;
+};
+
+/* Whom we trust on a TLS connection that we open, and who we are there. */
+struct config_tls {
+	struct config_place at; /* first */
+	char *name;		/* in its certificate; NULL: only with pins */
+	char *ca;		/* file, or CONFIG_CA_SYSTEM; NULL: only with pins */
+	struct config_pins pin;
+	char *cert, *key; /* files, both or none */
+};
+
+#define CONFIG_CA_SYSTEM "system"
+
+/* Where connections under TLS are accepted, and who we are there. */
+struct config_server_tls {
+	struct config_place at; /* first */
+	struct config_addrs listen;
+	char *cert, *key;
+	char *client_ca; /* NULL: no chain of a client is trusted */
+};
+
+/* XO-34 */
+enum config_xot { CONFIG_XOT_NO, CONFIG_XOT_REQUIRE };
+
 /* A TSIG key.  What goes on after a reload holds `ref`. */
 struct config_key {
 	char *name;	   /* as zones are shown: lower case, no final dot */
@@ -61,6 +95,7 @@ struct config_primary {
 	const struct config_key *key;	    /* signs our queries to it; NULL: none */
 	const struct config_key
 	    *notify_key;		    /* all its NOTIFYs must be signed with it; NULL: none */
+	struct config_tls tls;		    /* nothing goes to it but under TLS */
 	uint32_t max_transfers;		    /* concurrent transfers from it */
 	uint32_t soa_rate;		    /* SOA queries per second to it */
 	bool ixfr;			    /* no: only AXFR is asked for */
@@ -72,7 +107,7 @@ struct config_primary {
 	uint32_t forced_rate, forced_burst; /* forced transfers per minute, and at once */
 };
 
-enum config_transport { CONFIG_UDP, CONFIG_TCP };
+enum config_transport { CONFIG_UDP, CONFIG_TCP, CONFIG_TLS };
 enum config_server_kind {
 	CONFIG_KIND_NONE,
 	CONFIG_KIND_BIND,
@@ -90,6 +125,10 @@ struct config_downstream {
 	bool notify;
 	bool notify_hint; /* SOA in the answer section (N-07) */
 	enum config_transport notify_transport;
+	struct config_tls tls;	       /* of the connection for NOTIFY */
+	char *client_name;	       /* in the certificate it shows us; NULL: any */
+	struct config_pins client_pin; /* its key; empty: any */
+	enum config_xot xot;
 	struct zr_addr source4, source6;
 	enum config_server_kind server;
 	struct config_argv on_forced; /* after a forced transfer; `server` gives a default */
@@ -112,6 +151,8 @@ struct config_policy {
 	size_t primary_count;
 	const struct config_downstream **downstreams;
 	size_t downstream_count;
+	enum config_xot xot;
+	bool soa_over_tls; /* with xot: SOA queries of downstreams as well */
 	int64_t refresh_min_us, refresh_max_us;
 	int64_t retry_min_us, retry_max_us;
 	uint64_t max_size; /* octets of a zone */
@@ -147,6 +188,7 @@ struct config_zone {
 struct config_server {
 	struct config_addrs listen;
 	bool listen_default; /* nobody asked for these: an address family we lack is no fault */
+	struct config_server_tls tls;
 	char *database;
 	char *control;
 	char *user;	 /* "user" or "user:group" to become; NULL: nobody */
@@ -231,6 +273,8 @@ void config_free(struct config *c);
  */
 void config_print(const struct config *c, struct buf *out);
 
+/* It proves who it is by a certificate. */
+bool config_has_client(const struct config_downstream *d);
 /* The key of a primary's NOTIFYs, demanded or not; NULL: it has none. */
 const struct config_key *config_notify_key(const struct config_primary *p);
 /* Keys that are as they were keep their `ref`, so that what is under way with them goes on. */

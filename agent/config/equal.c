@@ -37,6 +37,32 @@ same_argv(const struct config_argv *a, const struct config_argv *b)
 	return true;
 }
 
+/* For two that may be NULL. */
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+same_pins(const struct config_pins *a, const struct config_pins *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
+same_tls(const struct config_tls *a, const struct config_tls *b)
+{
+	return (a->at.file == NULL) == (b->at.file == NULL) && same_text(a->name, b->name) &&
+	       same_text(a->ca, b->ca) && same_pins(&a->pin, &b->pin) &&
+	       same_text(a->cert, b->cert) && same_text(a->key, b->key);
+}
+
 bool
 config_key_equal(const struct config_key *a, const struct config_key *b)
 {
@@ -73,11 +99,11 @@ config_primary_equal(const struct config_primary *a, const struct config_primary
 	       same_source(&a->source4, &b->source4) && same_source(&a->source6, &b->source6) &&
 	       same_prefixes(&a->notify_from, &b->notify_from) &&
 	       config_key_equal(a->key, b->key) && config_key_equal(a->notify_key, b->notify_key) &&
-	       a->max_transfers == b->max_transfers && a->soa_rate == b->soa_rate &&
-	       a->ixfr == b->ixfr && a->ixfr_strict == b->ixfr_strict && a->edns == b->edns &&
-	       a->soa_tcp == b->soa_tcp && a->forced == b->forced &&
-	       a->max_forced == b->max_forced && a->forced_rate == b->forced_rate &&
-	       a->forced_burst == b->forced_burst;
+	       same_tls(&a->tls, &b->tls) && a->max_transfers == b->max_transfers &&
+	       a->soa_rate == b->soa_rate && a->ixfr == b->ixfr &&
+	       a->ixfr_strict == b->ixfr_strict && a->edns == b->edns && a->soa_tcp == b->soa_tcp &&
+	       a->forced == b->forced && a->max_forced == b->max_forced &&
+	       a->forced_rate == b->forced_rate && a->forced_burst == b->forced_burst;
 }
 
 bool
@@ -87,7 +113,9 @@ config_downstream_equal(const struct config_downstream *a, const struct config_d
 	       same_prefixes(&a->transfer_from, &b->transfer_from) &&
 	       config_key_equal(a->key, b->key) && config_key_equal(a->notify_key, b->notify_key) &&
 	       a->notify == b->notify && a->notify_hint == b->notify_hint &&
-	       a->notify_transport == b->notify_transport &&
+	       a->notify_transport == b->notify_transport && same_tls(&a->tls, &b->tls) &&
+	       same_text(a->client_name, b->client_name) &&
+	       same_pins(&a->client_pin, &b->client_pin) && a->xot == b->xot &&
 	       same_source(&a->source4, &b->source4) && same_source(&a->source6, &b->source6) &&
 	       a->server == b->server && same_argv(&a->on_forced, &b->on_forced) &&
 	       same_argv(&a->on_change, &b->on_change) &&
@@ -115,7 +143,8 @@ config_policy_equal(const struct config_policy *a, const struct config_policy *b
 	for (size_t i = 0; i < a->downstream_count; i++)
 		if (!config_downstream_equal(a->downstreams[i], b->downstreams[i]))
 			return false;
-	return a->refresh_min_us == b->refresh_min_us && a->refresh_max_us == b->refresh_max_us &&
+	return a->xot == b->xot && a->soa_over_tls == b->soa_over_tls &&
+	       a->refresh_min_us == b->refresh_min_us && a->refresh_max_us == b->refresh_max_us &&
 	       a->retry_min_us == b->retry_min_us && a->retry_max_us == b->retry_max_us &&
 	       a->max_size == b->max_size && a->max_records == b->max_records &&
 	       a->max_messages == b->max_messages && a->max_steps == b->max_steps &&

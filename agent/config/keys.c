@@ -8,6 +8,8 @@
 
 #define S ((uint64_t)ZR_US_PER_S)
 #define WEEK (604800 * S)
+#define DNS 53
+#define DOT 853
 #define KIB (UINT64_C(1) << 10)
 #define TIB (UINT64_C(1) << 40)
 
@@ -17,7 +19,8 @@
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const dests[] = {"stderr", "syslog", NULL};
-static const char *const transports[] = {"udp", "tcp", NULL};
+static const char *const transports[] = {"udp", "tcp", "tls", NULL};
+static const char *const xot_words[] = {"no", "require", NULL};
 static const char *const forced_words[] = {"auto", "address", "key", "off", NULL};
 static const char *const lower_words[] = {"authenticated", "always", "never", NULL};
 static const char *const server_words[] = {"none", "bind", "nsd", "knot", "powerdns", NULL};
@@ -28,11 +31,12 @@ _Static_assert(
 	sizeof(enum log_dest) == sizeof(int) && sizeof(enum config_transport) == sizeof(int) &&
 	sizeof(enum config_forced) == sizeof(int) && sizeof(enum config_lower) == sizeof(int) &&
 	sizeof(enum config_server_kind) == sizeof(int) &&
-	sizeof(enum config_targets) == sizeof(int),
+	sizeof(enum config_targets) == sizeof(int) && sizeof(enum config_xot) == sizeof(int),
     "VALUE_CHOICE writes an int");
 _Static_assert(LOG_LVL_DEBUG == 0 && LOG_LVL_ERROR == 3 && LOG_FMT_JSON == 1 &&
-		   LOG_DEST_SYSLOG == 1 && CONFIG_TCP == 1 && CONFIG_FORCED_OFF == 3 &&
-		   CONFIG_LOWER_NEVER == 2 && CONFIG_KIND_POWERDNS == 4 && CONFIG_TARGETS_ACL == 3,
+		   LOG_DEST_SYSLOG == 1 && CONFIG_TLS == 2 && CONFIG_FORCED_OFF == 3 &&
+		   CONFIG_LOWER_NEVER == 2 && CONFIG_KIND_POWERDNS == 4 &&
+		   CONFIG_TARGETS_ACL == 3 && CONFIG_XOT_REQUIRE == 1,
     "the words above are in the order of the enums");
 /* VALUE_SOURCE and VALUE_RANGE write two neighbours. */
 #define NEXT_TO(s, a, b)                                                                           \
@@ -72,11 +76,14 @@ static const struct schema_key file_keys[] = {
 
 #define AT(member) .at = offsetof(struct config_server, member)
 static const struct schema_key server_keys[] = {
-    {"listen", VALUE_ADDRS, AT(listen), .def = "127.0.0.1@5300 ::1@5300",
+    {"listen", VALUE_ADDRS, AT(listen), .def = "127.0.0.1@5300 ::1@5300", .min = DNS,
 	.doc =
 	    "Where NOTIFY is received and SOA, IXFR and AXFR are answered, over UDP and TCP. The "
 	    "port is 53 when none is written. When nothing is configured, an address family "
 	    "that the machine does not have is no error."},
+    {"tls", VALUE_SUB, AT(tls), .sub = &schema_server_tls,
+	.doc = "Where NOTIFY, SOA, IXFR and AXFR come in over TLS (RFC 9103), and with which "
+	       "certificate. Not written: nowhere."},
     {"database", VALUE_PATH, AT(database), .def = ZR_LOCALSTATEDIR "/lib/zonerelay/zonerelay.db",
 	.def_doc = "/var/lib/zonerelay/zonerelay.db",
 	.doc = "The SQLite file which holds all zones and their state. It is made when missing. A "
@@ -138,12 +145,12 @@ static const struct schema_key server_keys[] = {
 	.doc = "Commands of on-forced and on-change that run at the same time; others wait. The "
 	       "usual ones ask a server on the same machine and end within a second, so 4 keep "
 	       "up, and cannot fill the machine when that server hangs."},
-    {"self-address", VALUE_ADDRS, AT(self_address),
+    {"self-address", VALUE_ADDRS, AT(self_address), .min = DNS,
 	.doc = "Further addresses at which others reach this daemon, behind an address translation "
 	       "or as anycast: notify-targets leaves them out. Those of listen are known anyway, "
 	       "and for 0.0.0.0 and :: those of the machine. The port is 53 when none is "
 	       "written."},
-    {"resolver", VALUE_ADDRS, AT(resolver), .def_doc = "those of /etc/resolv.conf",
+    {"resolver", VALUE_ADDRS, AT(resolver), .min = DNS, .def_doc = "those of /etc/resolv.conf",
 	.doc = "The servers that look up the hosts of NS records, for notify-targets; glue of the "
 	       "zone itself is used first. The port is 53 when none is written."},
     {"notify-in-rate", VALUE_COUNT, AT(notify_in_rate), .def = "1000", .min = 1, .max = 1000000,
@@ -204,6 +211,46 @@ static const struct schema_key server_keys[] = {
 };
 #undef AT
 
+#define AT(member) .at = offsetof(struct config_server_tls, member)
+static const struct schema_key server_tls_keys[] = {
+    {"listen", VALUE_ADDRS, AT(listen), .min = DOT,
+	.doc = "Needed. Addresses of this machine, or 0.0.0.0 and ::. The port is 853 when none is "
+	       "written."},
+    {"cert", VALUE_PATH, AT(cert),
+	.doc = "Needed. A PEM file with our certificate and, behind it, those between it and the "
+	       "CA. It is read at the start and at each reload; transfers that run go on with the "
+	       "one that they began with. A relative path counts from the folder of the "
+	       "configuration file, as with the following ones."},
+    {"key", VALUE_PATH, AT(key),
+	.doc = "Needed. The PEM file with its private key, which others must not be able to read."},
+    {"client-ca", VALUE_PATH, AT(client_ca),
+	.doc = "A PEM file with the CAs of the certificates that clients show us. Needed for "
+	       "client-name, and for NOTIFYs which a primary proves by the name of its "
+	       "certificate. A certificate that is not configured for a peer gives no rights, "
+	       "whoever has signed it."},
+};
+#undef AT
+
+#define AT(member) .at = offsetof(struct config_tls, member)
+static const struct schema_key tls_keys[] = {
+    {"name", VALUE_HOST, AT(name),
+	.doc = "The domain name or address that its certificate must have (subjectAltName). Needed "
+	       "with ca."},
+    {"ca", VALUE_CA, AT(ca),
+	.doc = "A PEM file with the CAs that its certificate may come from, or the word system for "
+	       "those of the system. Either this or pin is needed; with both, both must be right. "
+	       "Nothing is sent to a server that cannot prove who it is."},
+    {"pin", VALUE_PINS, AT(pin),
+	.doc = "The SHA-256 of its public key (the SubjectPublicKeyInfo) in base64, or a list of "
+	       "them: one is enough, so that a second one can stand there before the key is "
+	       "changed. Without ca the pin alone counts, and the dates of the certificate do not "
+	       "matter."},
+    {"cert", VALUE_PATH, AT(cert),
+	.doc = "A PEM file with the certificate that we show when we are asked for one."},
+    {"key", VALUE_PATH, AT(key), .doc = "The PEM file with its private key."},
+};
+#undef AT
+
 #define AT(member) .at = offsetof(struct config_log, member)
 static const struct schema_key log_keys[] = {
     {"level", VALUE_CHOICE, AT(level), .def = "info", .choice = levels,
@@ -238,7 +285,11 @@ static const struct schema_key tsig_keys[] = {
 static const struct schema_key primary_keys[] = {
     {"address", VALUE_ADDRS, AT(address),
 	.doc = "Needed. One address or a list of them, tried in this order; they may also send "
-	       "NOTIFY. The port is 53 when none is written."},
+	       "NOTIFY. The port is 53 when none is written, or 853 with tls."},
+    {"tls", VALUE_SUB, AT(tls), .sub = &schema_tls,
+	.doc = "SOA queries and transfers go to it over TLS, at all of its addresses, and never "
+	       "otherwise, also when that fails. A NOTIFY which comes over TLS with a "
+	       "certificate of this name or pin is proved to be its own, as by a key."},
     {"source", VALUE_SOURCE, AT(source4),
 	.doc = "The local address that queries to it come from: one of IPv4, one of IPv6, or both. "
 	       "Without it the system chooses."},
@@ -274,8 +325,10 @@ static const struct schema_key primary_keys[] = {
     {"forced", VALUE_CHOICE, AT(forced), .def = "auto", .choice = forced_words,
 	.doc = "Whose NOTIFY(AXFR) on its behalf makes zones be fetched anew, whatever their "
 	       "serial. address: one from its addresses or from notify-from. key: one that is "
-	       "signed with its notify-key, or with its key when it has no notify-key. auto: a "
-	       "signed one when it has a key, else by address. off: nobody's; it is answered with "
+	       "signed with its notify-key, or with its key when it has no notify-key, or comes "
+	       "over TLS with its certificate. auto: a "
+	       "signed one when it has a key, or one with its certificate when it has tls, else by "
+	       "address. off: nobody's; it is answered with "
 	       "REFUSED."},
     {"max-forced", VALUE_COUNT, AT(max_forced), .def = "4", .min = 1, .max = 10000,
 	.doc = "Forced transfers from it at the same time. They count among its max-transfers as "
@@ -294,7 +347,23 @@ static const struct schema_key downstream_keys[] = {
     {"address", VALUE_ADDRS, AT(address),
 	.doc =
 	    "One address or a list of them: where NOTIFY is sent to, each of them. The port is 53 "
-	    "when none is written. Needed, unless notify is no."},
+	    "when none is written, or 853 with tls. Needed, unless notify is no."},
+    {"tls", VALUE_SUB, AT(tls), .sub = &schema_tls,
+	.doc = "NOTIFY to it goes over TLS, and never otherwise. NSD and PowerDNS do not take it "
+	       "that way."},
+    {"client-name", VALUE_HOST, AT(client_name),
+	.doc = "The domain name in the certificate (subjectAltName) that it must show on TLS "
+	       "connections to us, besides the right address; the certificate must come from "
+	       "client-ca of the server. Downstreams at one address are told apart by it."},
+    {"client-pin", VALUE_PINS, AT(client_pin),
+	.doc = "The SHA-256 of the public key of that certificate in base64, or a list of them; "
+	       "with client-name as well, or without."},
+    {"xot", VALUE_CHOICE, AT(xot), .choice = xot_words, .def = "no",
+	.def_doc = "require, when it has client-name or client-pin; else no",
+	.doc = "require: it may transfer over TLS only, and must prove who it is by client-name or "
+	       "client-pin, or by its address and its key. An address alone is not enough (RFC "
+	       "9103 section 7.5). no: over TCP as well, by its address and its key; with "
+	       "client-name that is meant for a time of transition."},
     {"transfer-from", VALUE_PREFIXES, AT(transfer_from), .def_doc = "its addresses",
 	.doc = "Who may transfer as this downstream: addresses and prefixes."},
     {"key", VALUE_KEY, AT(key), .def = "none",
@@ -310,7 +379,7 @@ static const struct schema_key downstream_keys[] = {
 	.doc = "The new SOA goes along in the NOTIFY (RFC 1996 section 3.7). no: for a downstream "
 	       "that dislikes it."},
     {"notify-transport", VALUE_CHOICE, AT(notify_transport), .def = "udp", .choice = transports,
-	.doc = "How NOTIFY is sent."},
+	.def_doc = "tls, when it has tls; else udp", .doc = "How NOTIFY is sent."},
     {"source", VALUE_SOURCE, AT(source4),
 	.doc = "The local address that NOTIFY comes from: one of IPv4, one of IPv6, or both."},
     {"server", VALUE_CHOICE, AT(server), .def = "none", .choice = server_words,
@@ -343,6 +412,15 @@ static const struct schema_key template_keys[] = {
 	       "first."},
     {"downstreams", VALUE_NAMES, AT(downstreams), .def_doc = "all",
 	.doc = "The names of the downstreams; the empty list [] for none."},
+    {"xot", VALUE_CHOICE, AT(p.xot), .def = "no", .choice = xot_words,
+	.doc = "require: the zone is transferred over TLS only (RFC 9103), in and out: each of its "
+	       "primaries must have tls, and each of its downstreams is treated as if it had xot: "
+	       "require."},
+    {"soa-over-tls", VALUE_BOOL, AT(p.soa_over_tls), .def = "yes",
+	.doc =
+	    "Where xot: require holds, of the zone or of a downstream, SOA queries must come "
+	    "over TLS, too. no: for downstreams that ask for the SOA over UDP. A primary with tls "
+	    "is always asked over TLS."},
     {"refresh", VALUE_RANGE, AT(p.refresh_min_us), .def = "300s..4w", .min = S, .max = 52 * WEEK,
 	.doc = "Bounds for the REFRESH timer of the SOA. The SOA itself is not changed."},
     {"retry", VALUE_RANGE, AT(p.retry_min_us), .def = "60s..2w", .min = S, .max = 52 * WEEK,
@@ -421,7 +499,7 @@ static const struct schema_key template_keys[] = {
 	       "hosts of the zone's NS records. ns-and-acl: those of them that may transfer. acl: "
 	       "the single addresses that may transfer. All but explicit leave out this daemon "
 	       "itself, the primaries, and downstreams with notify no."},
-    {"also-notify", VALUE_ADDRS, AT(p.also_notify),
+    {"also-notify", VALUE_ADDRS, AT(p.also_notify), .min = DNS,
 	.doc = "Addresses which are notified in any case. The port is 53 when none is written. "
 	       "To transfer, they also need to be somebody's transfer-from."},
     {"notify-mname", VALUE_BOOL, AT(p.notify_mname), .def = "no",
@@ -449,6 +527,8 @@ static const struct schema_key zone_list_keys[] = {
 const struct schema schema_file = {"", "the file",
     .doc = "The file is a map with these keys, all of them optional.", TABLE(file_keys)};
 const struct schema schema_server = {"server", "'server'", TABLE(server_keys)};
+const struct schema schema_server_tls = {"tls", "'tls' of the server", TABLE(server_tls_keys)};
+const struct schema schema_tls = {"tls", "'tls' of a primary or downstream", TABLE(tls_keys)};
 const struct schema schema_log = {"log", "'log'", TABLE(log_keys)};
 const struct schema schema_key = {"keys", "a key", TABLE(tsig_keys)};
 const struct schema schema_primary = {"primaries", "a primary", TABLE(primary_keys)};
@@ -459,5 +539,6 @@ const struct schema schema_zone = {"zones", "a zone",
     .base = &schema_template};
 const struct schema schema_zone_list = {"zone-lists", "a zone list", TABLE(zone_list_keys)};
 
-const struct schema *const schema_all[] = {&schema_file, &schema_server, &schema_log, &schema_key,
-    &schema_primary, &schema_downstream, &schema_template, &schema_zone, &schema_zone_list, NULL};
+const struct schema *const schema_all[] = {&schema_file, &schema_server, &schema_server_tls,
+    &schema_log, &schema_key, &schema_primary, &schema_downstream, &schema_tls, &schema_template,
+    &schema_zone, &schema_zone_list, NULL};

@@ -51,6 +51,7 @@ struct load {
 	bool no_secrets;    /* do not open files with secrets */
 	const char *denied; /* of the report; "" */
 	bool open_to_all;   /* others may read the file itself */
+	uint16_t port;	    /* of the addresses of the peer being read, when none is written */
 	bool secrets;	    /* the file has some: wipe what was read */
 	const struct node **primary_node;    /* by index */
 	const struct node **downstream_node; /* by index */
@@ -105,6 +106,13 @@ void keys_check(struct load *l, const struct node *keys);
 
 /* peers.c: primaries and downstreams with their own checks. */
 void peers_load(struct load *l, const struct node *primaries, const struct node *downstreams);
+
+/* trust.c: maps `tls` and what hangs on them. */
+uint16_t trust_port(const struct node *peer); /* of its addresses, when none is written */
+void trust_check_peer(struct load *l, const struct node *n, const struct config_tls *t);
+void trust_downstream(struct load *l, const struct node *n, struct config_downstream *d);
+void trust_check_server(struct load *l, const struct node *n);
+void trust_check_policies(struct load *l);
 
 /* policy.c */
 void policy_load(struct load *l, const struct node *templates);

@@ -81,16 +81,21 @@ check_forced(struct load *l, const struct node *n, const struct config_primary *
 {
 	const struct node *forced = node_get(n, "forced");
 
-	if (forced != NULL && p->forced == CONFIG_FORCED_KEY && config_notify_key(p) == NULL)
+	if (forced != NULL && p->forced == CONFIG_FORCED_KEY && config_notify_key(p) == NULL &&
+	    (p->tls.at.file == NULL || l->c->server.tls.at.file == NULL))
 		load_warning(l, forced,
-		    "forced: the primary '%s' has no key: every NOTIFY(AXFR) from it will be "
+		    "forced: the primary '%s' has no key%s: every NOTIFY(AXFR) from it will be "
 		    "refused",
-		    p->name);
+		    p->name,
+		    p->tls.at.file != NULL
+			? ", and without tls of the server nobody can show a certificate"
+			: "");
 }
 
 static void
 load_primary(struct load *l, const struct node *n, struct config_primary *p, struct table *owners)
 {
+	l->port = trust_port(n);
 	schema_defaults(&schema_primary, p, l);
 	schema_apply(&schema_primary, n, p, l);
 	p->name = pool_str(l->arena, n->key);
@@ -99,6 +104,7 @@ load_primary(struct load *l, const struct node *n, struct config_primary *p, str
 	claim(l, owners, "primary", p->name, &p->address, node_get(n, "address"));
 	check_source(l, n, &p->address, &p->source4, &p->source6);
 	check_forced(l, n, p);
+	trust_check_peer(l, node_get(n, "tls"), &p->tls);
 }
 
 static void
@@ -118,6 +124,7 @@ static void
 load_downstream(
     struct load *l, const struct node *n, struct config_downstream *d, struct table *owners)
 {
+	l->port = trust_port(n);
 	schema_defaults(&schema_downstream, d, l);
 	schema_apply(&schema_downstream, n, d, l);
 	d->name = pool_str(l->arena, n->key);
@@ -137,6 +144,7 @@ load_downstream(
 		transfer_from_addresses(l, d);
 	if (node_get(n, "notify-key") == NULL)
 		d->notify_key = d->key;
+	trust_downstream(l, n, d);
 	if (node_get(n, "on-forced") == NULL) /* [] is an answer, too */
 		argv_of_server(l, d->server, &d->on_forced);
 	claim(l, owners, "downstream", d->name, &d->address, node_get(n, "address"));

@@ -40,6 +40,8 @@ write_key(const struct config_policy *p, struct buf *key)
 	buf_u64(key, p->downstream_count);
 	for (size_t i = 0; i < p->downstream_count; i++)
 		buf_bytes(key, &p->downstreams[i], sizeof(p->downstreams[i]));
+	buf_u8(key, (uint8_t)p->xot);
+	buf_u8(key, p->soa_over_tls);
 	buf_u64(key, (uint64_t)p->refresh_min_us);
 	buf_u64(key, (uint64_t)p->refresh_max_us);
 	buf_u64(key, (uint64_t)p->retry_min_us);

@@ -115,6 +115,17 @@ put_prefixes(struct buf *out, const struct config_prefixes *p)
 }
 
 static void
+put_pins(struct buf *out, const struct config_pins *p)
+{
+	buf_str(out, "[");
+	for (size_t i = 0; i < p->n; i++) {
+		buf_str(out, i != 0 ? ", " : "");
+		put_text(out, p->v[i]);
+	}
+	buf_str(out, "]");
+}
+
+static void
 put_argv(struct buf *out, const struct config_argv *a)
 {
 	buf_str(out, "[");
@@ -183,8 +194,13 @@ put_value(struct buf *out, const struct schema_key *k, const void *at)
 	case VALUE_ARGV:
 		put_argv(out, at);
 		break;
+	case VALUE_PINS:
+		put_pins(out, at);
+		break;
 	case VALUE_PATH:
 	case VALUE_USER:
+	case VALUE_CA:
+	case VALUE_HOST:
 		put_text(out, *(char *const *)at);
 		break;
 	case VALUE_KEY:
@@ -192,6 +208,23 @@ put_value(struct buf *out, const struct schema_key *k, const void *at)
 		break;
 	default:
 		assert(!"a node is no value");
+	}
+}
+
+/* A map or a text that was not written has no form that says so. */
+static bool
+is_unset(const struct schema_key *k, const void *at)
+{
+	switch (k->type) {
+	case VALUE_PATH:
+	case VALUE_USER:
+	case VALUE_CA:
+	case VALUE_HOST:
+		return *(char *const *)at == NULL;
+	case VALUE_SUB:
+		return ((const struct config_place *)at)->file == NULL;
+	default:
+		return k->type >= VALUE_NAMES;
 	}
 }
 
@@ -203,10 +236,13 @@ put_keys(struct buf *out, const struct schema *s, const void *from, const char *
 
 		const void *at = (const char *)from + k->at;
 
-		if (k->type >= VALUE_NAMES)
+		if (is_unset(k, at))
 			continue;
-		if ((k->type == VALUE_USER || k->type == VALUE_PATH) && *(char *const *)at == NULL)
-			continue; /* there is no word for nobody, or for no file */
+		if (k->type == VALUE_SUB) {
+			buf_fmt(out, "%s%s:\n", indent, k->key);
+			put_keys(out, k->sub, at, indent[2] == '\0' ? "    " : "      ");
+			continue;
+		}
 		buf_fmt(out, "%s%s: ", indent, k->key);
 		put_value(out, k, at);
 		buf_str(out, "\n");

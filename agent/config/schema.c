@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define KEYS_MAX 40 /* of one table with its base */
+#define KEYS_MAX 64 /* of one table with its base */
 
 /* Defaults go the way of what is written, so a table cannot hold one that would be refused. */
 static void

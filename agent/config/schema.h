@@ -21,13 +21,17 @@ enum value_type {
 	VALUE_DURATION, /* int64_t, microseconds, between min and max */
 	VALUE_RANGE,	/* int64_t[2], microseconds, each between min and max */
 	VALUE_CHOICE,	/* an enum, the index of the word in `choice` */
-	VALUE_ADDRS,	/* struct config_addrs, port 53 when none is written */
+	VALUE_ADDRS,	/* struct config_addrs; port `min` when none is written, 0: load.port */
 	VALUE_SOURCE,	/* struct zr_addr[2]: one of IPv4, one of IPv6 */
 	VALUE_PREFIXES, /* struct config_prefixes */
 	VALUE_ARGV,	/* struct config_argv: a list of strings; one string is none */
 	VALUE_PATH,	/* char *, absolute: relative to the folder of the file */
+	VALUE_CA,	/* the same, or CONFIG_CA_SYSTEM */
 	VALUE_USER,	/* char *: "user" or "user:group"; NULL: none */
+	VALUE_HOST,	/* char *: a domain name in lower case, or an address */
+	VALUE_PINS,	/* struct config_pins */
 	VALUE_KEY,	/* const struct config_key *; "none" is NULL */
+	VALUE_SUB,	/* a map with the table `sub`; there it begins with struct config_place */
 	VALUE_NAMES,	/* const struct node *: a list of names, looked up later */
 	VALUE_NAME,	/* const struct node *: one name */
 	VALUE_MAP,	/* const struct node *: a map with a table of its own, or of named maps */
@@ -43,7 +47,8 @@ struct schema_key {
 	const char *def_doc; /* for the man page, where `def` does not tell */
 	uint64_t min, max;
 	const char *const *choice; /* ends with NULL */
-	const char *doc;	   /* whole sentences */
+	const struct schema *sub;
+	const char *doc; /* whole sentences */
 };
 
 struct schema {
@@ -79,6 +84,8 @@ struct zone_list_draft {
 
 extern const struct schema schema_file;	      /* struct schema_file */
 extern const struct schema schema_server;     /* struct config_server */
+extern const struct schema schema_server_tls; /* struct config_server_tls */
+extern const struct schema schema_tls;	      /* struct config_tls */
 extern const struct schema schema_log;	      /* struct config_log */
 extern const struct schema schema_key;	      /* struct key_draft */
 extern const struct schema schema_primary;    /* struct config_primary */
@@ -106,6 +113,16 @@ void argv_of_server(struct load *l, enum config_server_kind kind, struct config_
 
 /* value.c: one value of a key to where it belongs; false after a fault. */
 bool value_read(struct load *l, const struct schema_key *k, const struct node *n, void *at);
+/* trust.c: parts of the maps `tls`. */
+bool trust_read_ca(struct load *l, const struct schema_key *k, const struct node *n, char **out);
+bool trust_read_host(struct load *l, const struct schema_key *k, const struct node *n, char **out);
+bool trust_read_pins(
+    struct load *l, const struct schema_key *k, const struct node *n, struct config_pins *out);
+bool trust_read_map(struct load *l, const struct schema_key *k, const struct node *n, void *at);
+/* A relative path counts from the folder of the file. */
+bool value_path(struct load *l, const struct schema_key *k, const struct node *n, char **out);
+/* The number of items of a list, which may be written as the only item; -1 after a fault. */
+long value_items(struct load *l, const struct schema_key *k, const struct node *n);
 /* keys_load.c: the key with that name, or none; false after a fault. */
 bool key_read(struct load *l, const struct schema_key *k, const struct node *n,
     const struct config_key **out);

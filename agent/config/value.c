@@ -190,9 +190,8 @@ read_choice(struct load *l, const struct schema_key *k, const struct node *n, in
 	return false;
 }
 
-/* The number of items of a list, which may be written as the only item; -1 after a fault. */
-static long
-item_count(struct load *l, const struct schema_key *k, const struct node *n)
+long
+value_items(struct load *l, const struct schema_key *k, const struct node *n)
 {
 	if (n->kind == NODE_LIST)
 		return (long)n->count;
@@ -229,7 +228,7 @@ static bool
 read_addrs(
     struct load *l, const struct schema_key *k, const struct node *n, struct config_addrs *out)
 {
-	long count = item_count(l, k, n);
+	long count = value_items(l, k, n);
 	bool good = count >= 0;
 	struct config_addrs a = {0};
 	char show[SHOW_MAX];
@@ -243,7 +242,7 @@ read_addrs(
 
 		if (text == NULL) {
 			good = false;
-		} else if (!addr_parse(text, 53, &addr)) {
+		} else if (!addr_parse(text, k->min != 0 ? (uint16_t)k->min : l->port, &addr)) {
 			load_error(l, i, "%s: %s is not an IP address%s", k->key,
 			    fault_show(text, show), addr_hint(text));
 			good = false;
@@ -258,7 +257,7 @@ read_addrs(
 static bool
 read_source(struct load *l, const struct schema_key *k, const struct node *n, struct zr_addr out[2])
 {
-	bool good = item_count(l, k, n) >= 0;
+	bool good = value_items(l, k, n) >= 0;
 	char show[SHOW_MAX];
 
 	if (!good)
@@ -317,7 +316,7 @@ static bool
 read_prefixes(
     struct load *l, const struct schema_key *k, const struct node *n, struct config_prefixes *out)
 {
-	long count = item_count(l, k, n);
+	long count = value_items(l, k, n);
 	struct config_prefixes p = {0};
 	bool good = count >= 0;
 
@@ -349,8 +348,8 @@ value_path_ok(struct load *l, const char *key, const struct node *n)
 	return true;
 }
 
-static bool
-read_path(struct load *l, const struct schema_key *k, const struct node *n, char **out)
+bool
+value_path(struct load *l, const struct schema_key *k, const struct node *n, char **out)
 {
 	const char *text = value_scalar(l, k, n);
 	struct buf path = BUF_INIT;
@@ -451,11 +450,19 @@ value_read(struct load *l, const struct schema_key *k, const struct node *n, voi
 	case VALUE_ARGV:
 		return argv_read(l, k, n, at);
 	case VALUE_PATH:
-		return read_path(l, k, n, at);
+		return value_path(l, k, n, at);
 	case VALUE_USER:
 		return read_user(l, k, n, at);
+	case VALUE_CA:
+		return trust_read_ca(l, k, n, at);
+	case VALUE_HOST:
+		return trust_read_host(l, k, n, at);
+	case VALUE_PINS:
+		return trust_read_pins(l, k, n, at);
 	case VALUE_KEY:
 		return key_read(l, k, n, at);
+	case VALUE_SUB:
+		return trust_read_map(l, k, n, at);
 	case VALUE_NAMES:
 	case VALUE_NAME:
 	case VALUE_MAP:

@@ -214,7 +214,7 @@ check_form(
 		answer(v, NOTIFYIN_TRUNCATED, RCODE_FORMERR, -1);
 	else if (m->edns.present && m->edns.version > 0)
 		answer(v, NOTIFYIN_VERSION, RCODE_BADVERS, -1);
-	else if (m->has_tsig && src->key == NULL && !src->authenticated)
+	else if (m->has_tsig && src->key == NULL)
 		answer(v, NOTIFYIN_SIGNED, RCODE_NOTAUTH, -1);
 	else if ((t = find_type(m)) == NULL)
 		answer(v, NOTIFYIN_QTYPE, RCODE_NOTIMP, EDE_NOT_SUPPORTED);
@@ -272,7 +272,7 @@ find_zone(const struct notifyin *n, const struct msg *m, bool above, struct noti
 static bool
 is_proved(const struct primary *p, const struct notifyin_source *src)
 {
-	return src->authenticated ||
+	return (src->certified != NULL && src->certified(src->certificate, p)) ||
 	       (src->key != NULL && p->notify_key != NULL && name_equal(src->key, p->notify_key));
 }
 

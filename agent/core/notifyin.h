@@ -56,8 +56,13 @@ void notifyin_configure(
 struct notifyin_source {
 	struct zr_addr from; /* with port */
 	bool tcp;
-	bool authenticated; /* by certificate, checked by the caller */
-	bool reached;	    /* it has returned our cookie: the address is not forged (C-11) */
+	bool reached; /* it has returned our cookie: the address is not forged (C-11) */
+	/*
+	 * Is the certificate that it came with this primary's?  NULL: it came with none.  It
+	 * authenticates.
+	 */
+	bool (*certified)(const void *certificate, const struct primary *p);
+	const void *certificate;
 	/*
 	 * The name of the key that it is signed with, checked by the caller; NULL: it is not
 	 * signed.  It authenticates when it is the primary's notify_key.

@@ -74,6 +74,12 @@ ask_for_cookie(const struct xfrout_ask *ask)
 	return ask->cookie != COOKIES_NONE && m->qdcount == 0 && m->ancount == 0 && m->nscount == 0;
 }
 
+static bool
+is_served(uint16_t qtype)
+{
+	return qtype == TYPE_SOA || qtype == TYPE_AXFR || qtype == TYPE_IXFR;
+}
+
 /* The message as such. */
 static bool
 check_message(const struct xfrout_ask *ask, struct xfrout *out)
@@ -99,6 +105,8 @@ check_message(const struct xfrout_ask *ask, struct xfrout *out)
 		    -1, "cookie");
 	if (m->qdcount != 1 || !m->has_question)
 		return reply(out, RCODE_FORMERR, -1, "not one question");
+	if (ask->tls && !is_served(m->qtype))
+		return reply(out, RCODE_REFUSED, EDE_NOT_SUPPORTED, "query type");
 	if (ask->udp && m->qtype == TYPE_AXFR)
 		return reply(out, RCODE_FORMERR, -1, "axfr over udp"); /* */
 	return false;
@@ -130,14 +138,13 @@ check_zone(const struct xfrout_ask *ask, struct xfrout *out)
 
 	if (m->qclass != CLASS_IN)
 		return reply(out, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE, "class");
-	if (m->qtype != TYPE_SOA && m->qtype != TYPE_AXFR && m->qtype != TYPE_IXFR)
+	if (!is_served(m->qtype))
 		return reply(out, RCODE_REFUSED, EDE_NOT_SUPPORTED, "query type");
 	if (z == NULL)
 		return reply(out, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE, "no such zone");
-	if (!z->may_transfer && z->key_missing)
-		return reply(out, RCODE_REFUSED, EDE_PROHIBITED, "not signed with its key");
 	if (!z->may_transfer)
-		return reply(out, RCODE_REFUSED, EDE_PROHIBITED, "source not allowed");
+		return reply(out, RCODE_REFUSED, EDE_PROHIBITED,
+		    z->lacks != NULL ? z->lacks : "source not allowed");
 	if (z->expired)
 		return reply(out, RCODE_SERVFAIL, EDE_INVALID_DATA, "zone expired");
 	if (!z->loaded)

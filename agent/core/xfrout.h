@@ -21,10 +21,11 @@
 /* The zone that bears the name in the question, as the main loop sees it. */
 struct xfrout_zone {
 	bool may_transfer; /* the source may transfer this zone */
-	bool key_missing;  /* it may not, but with the right key it might */
-	bool loaded;	   /* has a version */
-	bool expired;	   /* has one, but not to be served */
-	uint32_t serial;   /* this and the next two: with loaded */
+	/* Why a source with the right address may not, a static text; NULL: it is not that. */
+	const char *lacks;
+	bool loaded;	 /* has a version */
+	bool expired;	 /* has one, but not to be served */
+	uint32_t serial; /* this and the next two: with loaded */
 	const struct rr *soa;
 	uint32_t expire_left_s; /* E-03 */
 };
@@ -33,6 +34,7 @@ struct xfrout_ask {
 	const struct msg *req; /* parsed with MSG_FULL */
 	bool parsed;	       /* msg_parse() returned 0 */
 	bool udp;
+	bool tls;	/* nothing but SOA, AXFR, IXFR and NOTIFY (XO-29) */
 	bool known;	/* the source is a peer in the configuration */
 	bool proved;	/* its TSIG has been verified */
 	size_t reserve; /* octets of the answer's TSIG (TS-15) */

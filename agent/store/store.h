@@ -223,7 +223,7 @@ struct store_log {
 	struct zr_wall at; /* start */
 	int64_t duration_us;
 	bool out;      /* to a downstream; else from a primary */
-	char kind[8];  /* "AXFR", "IXFR", "SOA" */
+	char kind[8];  /* "AXFR", "IXFR"; under TLS "AXoT", "IXoT" */
 	char peer[64]; /* name in the configuration, or address when unknown */
 	char address[ADDR_TEXT_MAX];
 	bool has_from;
@@ -232,6 +232,12 @@ struct store_log {
 	enum zr_code code; /* ZR_OK = success */
 	char text[ZR_ERR_TEXT];
 };
+
+static inline const char *
+store_kind(bool diff, bool tls)
+{
+	return diff ? (tls ? "IXoT" : "IXFR") : tls ? "AXoT" : "AXFR";
+}
 
 /* Of a forced transfer that is owed; otherwise not looked at. */
 struct store_caller {

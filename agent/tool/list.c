@@ -256,13 +256,14 @@ downstreams_row(struct grid *g, sqlite3_stmt *s, int64_t now)
 	cell_int(g, s, "transfers");
 	cell_forced(g, s);
 	cell_ago(g, s, "unsupported_until_at", now);
+	cell_text(g, s, "trust");
 	grid_cell(g, failed ? look_text(s, "error") : NULL);
 }
 
 static const char *const downstreams_head[] = {"DOWNSTREAM", ">ZONES", ">CURRENT", ">BEHIND",
     ">OWED", ">ACKED ONLY", ">NOTIFIED", ">ACKED", ">FETCHED", ">RUNNING", "NOTIFY(AXFR)",
-    ">UNSUPPORTED", "ERROR"};
-static const struct list downstreams_list = {NULL, downstreams_head, 13, downstreams_row};
+    ">UNSUPPORTED", "TRUST", "ERROR"};
+static const struct list downstreams_list = {NULL, downstreams_head, 14, downstreams_row};
 
 /* "nsd acknowledged NOTIFY(AXFR) of 3 zones and has not come for them: a.example, ..." */
 static void

@@ -16,12 +16,27 @@ primaries_row(struct grid *g, sqlite3_stmt *s, int64_t now)
 	cell_int(g, s, "queued");
 	cell_int(g, s, "failures");
 	cell_ago(g, s, "held_until_at", now);
+	cell_text(g, s, "trust");
 	cell_text(g, s, "error");
 }
 
 static const char *const primaries_head[] = {
-    "PRIMARY", "ADDRESS", ">RUNNING", ">QUEUED", ">FAILURES", ">HELD UNTIL", "ERROR"};
-static const struct list primaries_list = {"\n", primaries_head, 7, primaries_row};
+    "PRIMARY", "ADDRESS", ">RUNNING", ">QUEUED", ">FAILURES", ">HELD UNTIL", "TRUST", "ERROR"};
+static const struct list primaries_list = {"\n", primaries_head, 8, primaries_row};
+
+static void
+certificates_row(struct grid *g, sqlite3_stmt *s, int64_t now)
+{
+	cell_text(g, s, "name");
+	cell_text(g, s, "state");
+	cell_ago(g, s, "not_after_at", now);
+	cell_text(g, s, "certificate");
+	cell_text(g, s, "file");
+}
+
+static const char *const certificates_head[] = {
+    "CERTIFICATE OF", "STATE", ">ENDS", "IDENTITY", "FILE"};
+static const struct list certificates_list = {"\n", certificates_head, 5, certificates_row};
 
 static uint64_t
 file_size(const char *path, const char *end)
@@ -121,9 +136,12 @@ show_text(struct tool *t, struct zr_err *e)
 	if (!t->look->live)
 		return 0;
 	s = look_stmt(t->look, SQL_TOOL_PRIMARIES, e);
+	if (s == NULL || list_table(t, s, &primaries_list, NULL, e) != 0)
+		return -1;
+	s = look_stmt(t->look, SQL_TOOL_CERTIFICATES, e);
 	if (s == NULL)
 		return -1;
-	return list_table(t, s, &primaries_list, NULL, e);
+	return list_table(t, s, &certificates_list, NULL, e);
 }
 
 /* "key": the only row, or null. */
@@ -161,6 +179,10 @@ show_json(struct tool *t, struct zr_err *e)
 		return -1;
 	fputs(",\"primaries\":", t->out);
 	s = look_stmt(t->look, SQL_TOOL_PRIMARIES, e);
+	if (s == NULL || list_json(t, s, e) != 0)
+		return -1;
+	fputs(",\"certificates\":", t->out);
+	s = look_stmt(t->look, SQL_TOOL_CERTIFICATES, e);
 	if (s == NULL || list_json(t, s, e) != 0)
 		return -1;
 	fputs("}\n", t->out);

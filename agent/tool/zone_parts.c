@@ -40,12 +40,13 @@ primaries_row(struct grid *g, sqlite3_stmt *s, int64_t now)
 	cell_text(g, s, "address");
 	cell_serial_ago(g, s, "serial", "seen_at", now);
 	cell_ago(g, s, "held_until_at", now);
+	cell_text(g, s, "trust");
 	cell_error_ago(g, s, now);
 }
 
 static const char *const primaries_head[] = {
-    "PRIMARY", "ADDRESS", "LAST SERIAL SEEN", "HELD UNTIL", "ERROR"};
-static const struct list primaries_list = {"\n", primaries_head, 5, primaries_row};
+    "PRIMARY", "ADDRESS", "LAST SERIAL SEEN", "HELD UNTIL", "TRUST", "ERROR"};
+static const struct list primaries_list = {"\n", primaries_head, 6, primaries_row};
 
 /* One that acknowledged and then never came is the case to look for. */
 static void

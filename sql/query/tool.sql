@@ -193,7 +193,8 @@ SELECT pair.name, pair.address, coalesce(json_extract(body, '$.serial'), p.seria
 	CASE WHEN p.error_at > p.seen_at THEN p.error END AS error_code,
 	CASE WHEN p.error_at > p.seen_at THEN p.error_at END AS error_at,
 	json_extract(body, '$.failures') AS failures,
-	json_extract(body, '$.held_until_at') AS held_until_at
+	json_extract(body, '$.held_until_at') AS held_until_at,
+	json_extract(body, '$.transport') AS transport, json_extract(body, '$.trust') AS trust
 FROM pair LEFT JOIN primary_state AS p
 	ON p.zone = :zone AND p.name = pair.name AND p.address = pair.address
 ORDER BY pair.n IS NULL, pair.n, pair.name, pair.address;
@@ -351,7 +352,9 @@ SELECT k.name, count(s.zone) AS zones, coalesce(sum(s.state = 'current'), 0) AS 
 		WHERE l.kind = 'downstream' AND l.name = k.name) AS transfers,
 	(SELECT d.error_text FROM downstream_state AS d WHERE d.name = k.name AND d.error_at > 0
 		ORDER BY d.error_at DESC LIMIT 1) AS error,
-	coalesce(max(s.error_at), 0) AS error_at
+	coalesce(max(s.error_at), 0) AS error_at,
+	(SELECT max(json_extract(body, '$.trust')) FROM live_line AS l
+		WHERE l.kind = 'downstream' AND l.name = k.name) AS trust
 FROM known AS k LEFT JOIN downstream_now AS s ON s.name = k.name
 LEFT JOIN reached AS r ON r.name = k.name LEFT JOIN deaf AS f ON f.name = k.name
 GROUP BY k.name ORDER BY k.name;
@@ -419,8 +422,18 @@ FROM live_line WHERE kind = 'daemon' LIMIT 1;
 SELECT name, address, json_extract(body, '$.failures') AS failures,
 	json_extract(body, '$.held_until_at') AS held_until_at,
 	json_extract(body, '$.transfers') AS transfers, json_extract(body, '$.queued') AS queued,
-	json_extract(body, '$.error') AS error, json_extract(body, '$.error_at') AS error_at
+	json_extract(body, '$.error') AS error, json_extract(body, '$.error_at') AS error_at,
+	json_extract(body, '$.transport') AS transport, json_extract(body, '$.trust') AS trust
 FROM live_line WHERE kind = 'primary' ORDER BY n;
+
+-- Our certificates, and those that peers have shown.
+-- name: tool_certificates
+SELECT name, json_extract(body, '$.certificate') AS certificate,
+	json_extract(body, '$.file') AS file, json_extract(body, '$.not_after_at') AS not_after_at,
+	CASE WHEN json_extract(body, '$.not_after_at') <= time_now() THEN 'expired'
+		WHEN json_extract(body, '$.not_after_at') <= time_now() + 2592000000000 THEN 'expires'
+		ELSE 'ok' END AS state
+FROM live_line WHERE kind = 'certificate' ORDER BY n;
 
 -- What a command brought about, from one line of the daemon.
 -- name: tool_order

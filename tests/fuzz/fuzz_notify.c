@@ -143,11 +143,23 @@ check_reply(const struct notifyin_verdict *v, const struct msg *m)
 	buf_clear(&out);
 }
 
+static bool
+certified(const void *certificate, const struct primary *p)
+{
+	const struct world *w = certificate;
+
+	return p == &w->primary;
+}
+
 static void
 request(struct world *w, uint8_t how, uint8_t from, const uint8_t *data, size_t len)
 {
 	struct notifyin_source src = {
-	    .from = who(from), .tcp = how & HOW_TCP, .authenticated = how & HOW_AUTHENTICATED};
+	    .from = who(from),
+	    .tcp = how & HOW_TCP,
+	    .certified = how & HOW_AUTHENTICATED ? certified : NULL,
+	    .certificate = w,
+	};
 	const struct notifyin_conf conf = {bucket_rate(50, 50), bucket_rate(5, 5)};
 	struct notifyin_verdict v;
 	struct msg m;

@@ -418,6 +418,10 @@ struct variant {
 	const char *keys;
 };
 
+#define PIN_A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define PIN_B "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define TLS "server: {tls: {listen: 192.0.2.99, cert: /cert, key: /key, client-ca: /ca}}\n"
+
 static const struct variant variants[] = {
     {"p", "address: 192.0.2.9"},
     {"p", "address: [192.0.2.1, 192.0.2.9]"},
@@ -438,7 +442,13 @@ static const struct variant variants[] = {
     {"p", "address: 192.0.2.1, forced-burst: 11"},
     {"p", "address: 192.0.2.1, key: k"},
     {"p", "address: 192.0.2.1, notify-key: k"},
+    {"p", "address: 192.0.2.1@53, tls: {pin: " PIN_A "}"},
+    {"p", "address: 192.0.2.1@53, tls: {ca: /ca, name: a.example}"},
     {"d", "address: 192.0.2.9"},
+    {"d", "address: 192.0.2.2@53, tls: {pin: " PIN_A "}, notify-transport: tls"},
+    {"d", "address: 192.0.2.2, client-name: a.example"},
+    {"d", "address: 192.0.2.2, client-pin: " PIN_A},
+    {"d", "address: 192.0.2.2, key: k, xot: require"},
     {"d", "address: 192.0.2.2, key: k"},
     {"d", "address: 192.0.2.2, notify-key: k"},
     {"d", "address: 192.0.2.2, transfer-from: 192.0.2.0/24"},
@@ -456,6 +466,8 @@ static const struct variant variants[] = {
     {"t", "primaries: [b]"},
     {"t", "primaries: [b, a]"},
     {"t", "downstreams: []"},
+    {"t", "primaries: [t], downstreams: [], xot: require"},
+    {"t", "soa-over-tls: no"},
     {"t", "refresh: 299s..4w"},
     {"t", "refresh: 300s..3w"},
     {"t", "retry: 61s..2w"},
@@ -491,13 +503,14 @@ variant(const struct variant *v)
 	char what = v != NULL ? v->section[0] : ' ';
 
 	snprintf(yaml, sizeof(yaml),
-	    "keys: {k: {secret: c2VjcmV0}}\n"
-	    "primaries:\n"
-	    "  a: {%s}\n"
-	    "  b: {address: 192.0.2.6}\n"
-	    "downstreams: {x: {%s}}\n"
-	    "templates: {default: {%s}}\n"
-	    "zones: {example.org: {}}\n",
+	    TLS "keys: {k: {secret: c2VjcmV0}}\n"
+		"primaries:\n"
+		"  a: {%s}\n"
+		"  b: {address: 192.0.2.6}\n"
+		"  t: {address: 192.0.2.5, tls: {pin: " PIN_B "}}\n"
+		"downstreams: {x: {%s}}\n"
+		"templates: {default: {%s}}\n"
+		"zones: {example.org: {}}\n",
 	    what == 'p' ? v->keys : "address: 192.0.2.1",
 	    what == 'd' ? v->keys : "address: 192.0.2.2", what == 't' ? v->keys : "");
 	return load_good(yaml);
@@ -564,6 +577,90 @@ test_equal_looks_into_lists(void **state)
 		}
 }
 
+/* Trust is compared member by member, and a change of the file's name alone counts. */
+static void
+test_equal_looks_into_trust(void **state)
+{
+	static const char *const tls[] = {"ca: /ca, name: a.example", "ca: /cb, name: a.example",
+	    "ca: /ca, name: b.example", "ca: system, name: a.example",
+	    "ca: /ca, name: a.example, pin: " PIN_A,
+	    "ca: /ca, name: a.example, pin: [" PIN_A ", " PIN_B "]",
+	    "ca: /ca, name: a.example, cert: /c, key: /k",
+	    "ca: /ca, name: a.example, cert: /d, key: /k",
+	    "ca: /ca, name: a.example, cert: /c, key: /l", "pin: " PIN_A, "pin: " PIN_B};
+	const size_t n = sizeof(tls) / sizeof(tls[0]);
+
+	(void)state;
+	for (size_t i = 0; i < n * n; i++) {
+		bool same = i / n == i % n;
+		char keys[2][256];
+		struct config *a, *b;
+
+		for (unsigned k = 0; k < 2; k++)
+			snprintf(keys[k], sizeof(keys[k]), "address: 192.0.2.1, tls: {%s}",
+			    tls[k == 0 ? i / n : i % n]);
+		a = variant(&(struct variant){"p", keys[0]});
+		b = variant(&(struct variant){"p", keys[1]});
+		assert_int_equal(config_primary_equal(&a->primaries[0], &b->primaries[0]), same);
+		config_free(a);
+		config_free(b);
+		a = variant(&(struct variant){"d", keys[0]});
+		b = variant(&(struct variant){"d", keys[1]});
+		assert_int_equal(
+		    config_downstream_equal(&a->downstreams[0], &b->downstreams[0]), same);
+		config_free(a);
+		config_free(b);
+	}
+}
+
+static void
+test_equal_sees_xot_alone(void **state)
+{
+	struct config *c[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		char yaml[512];
+
+		snprintf(yaml, sizeof(yaml),
+		    "primaries: {t: {address: 192.0.2.5, tls: {pin: " PIN_A "}}}\n"
+		    "zones: {a.example: {xot: %s}}\n",
+		    i == 0 ? "no" : "require");
+		c[i] = load_good(yaml);
+	}
+	assert_false(config_policy_equal(c[0]->zones[0].policy, c[1]->zones[0].policy));
+	config_free(c[0]);
+	config_free(c[1]);
+}
+
+/* What follows from `tls` and from client-name, where nothing else is written. */
+static void
+test_trust_defaults(void **state)
+{
+	struct config *c = load_good(
+	    TLS "primaries: {t: {address: [192.0.2.5, 192.0.2.6@54], tls: {pin: " PIN_A "}}}\n"
+		"downstreams:\n"
+		"  plain: {address: 192.0.2.7}\n"
+		"  tls: {address: 192.0.2.8, tls: {ca: system, name: A.Example.}}\n"
+		"  cert: {address: 192.0.2.9, client-name: B.Example}\n");
+
+	(void)state;
+	assert_int_equal(c->server.tls.listen.v[0].port, 853);
+	assert_int_equal(c->primaries[0].address.v[0].port, 853);
+	assert_int_equal(c->primaries[0].address.v[1].port, 54);
+	assert_int_equal(c->downstreams[0].address.v[0].port, 53);
+	assert_int_equal(c->downstreams[0].notify_transport, CONFIG_UDP);
+	assert_int_equal(c->downstreams[0].xot, CONFIG_XOT_NO);
+	assert_int_equal(c->downstreams[1].address.v[0].port, 853);
+	assert_int_equal(c->downstreams[1].notify_transport, CONFIG_TLS);
+	assert_string_equal(c->downstreams[1].tls.name, "a.example");
+	assert_string_equal(c->downstreams[1].tls.ca, CONFIG_CA_SYSTEM);
+	assert_int_equal(c->downstreams[2].address.v[0].port, 53);
+	assert_int_equal(c->downstreams[2].xot, CONFIG_XOT_REQUIRE);
+	assert_string_equal(c->downstreams[2].client_name, "b.example");
+	config_free(c);
+}
+
 /* Zones with different keys have different policies, zones with the same ones share. */
 static void
 test_every_variant_is_a_policy(void **state)
@@ -575,7 +672,8 @@ test_every_variant_is_a_policy(void **state)
 		if (variants[i].section[0] != 't')
 			continue;
 		snprintf(yaml, sizeof(yaml),
-		    "primaries: {a: {address: 192.0.2.1}, b: {address: 192.0.2.6}}\n"
+		    "primaries: {a: {address: 192.0.2.1}, b: {address: 192.0.2.6},\n"
+		    "  t: {address: 192.0.2.5, tls: {pin: " PIN_B "}}}\n"
 		    "downstreams: {x: {address: 192.0.2.2}}\n"
 		    "zones:\n"
 		    "  a.example: {}\n"
@@ -775,6 +873,9 @@ main(void)
 	    cmocka_unit_test(test_find),
 	    cmocka_unit_test(test_equal_sees_every_key),
 	    cmocka_unit_test(test_equal_looks_into_lists),
+	    cmocka_unit_test(test_equal_looks_into_trust),
+	    cmocka_unit_test(test_equal_sees_xot_alone),
+	    cmocka_unit_test(test_trust_defaults),
 	    cmocka_unit_test(test_every_variant_is_a_policy),
 	    cmocka_unit_test(test_equal_has_a_variant_for_every_key),
 	    cmocka_unit_test(test_schema_is_sound),

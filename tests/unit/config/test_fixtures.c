@@ -12,7 +12,7 @@
 
 #define BAD_MIN 63 /* so that an empty folder is no success */
 #define GOOD_MIN 10
-#define SAMPLES 5
+#define SAMPLES 6
 
 static void
 enter(const char *folder)

@@ -101,10 +101,17 @@ notifyrig_teardown(void **state)
 	return 0;
 }
 
+static bool
+certified(const void *certificate, const struct primary *p)
+{
+	return certificate == n && p != NULL;
+}
+
 void
 judge_raw(const char *from, bool tcp, bool authenticated)
 {
-	struct notifyin_source src = {.tcp = tcp, .authenticated = authenticated};
+	struct notifyin_source src = {
+	    .tcp = tcp, .certified = authenticated ? certified : NULL, .certificate = n};
 	struct zr_err e;
 	struct msg m;
 

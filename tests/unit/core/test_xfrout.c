@@ -384,7 +384,7 @@ test_signed(void **state)
 	assert_true(out.reply.tc);
 	assert_int_equal(out.reply.rcode, RCODE_NOERROR);
 	z.may_transfer = false;
-	z.key_missing = true;
+	z.lacks = "not signed with its key";
 	xfrout_judge(&ask, &out);
 	assert_int_equal(out.reply.rcode, RCODE_REFUSED);
 	assert_int_equal(out.reply.ede, EDE_PROHIBITED);
