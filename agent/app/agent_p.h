@@ -414,7 +414,7 @@ void cookie_look(struct agent *a, struct replyto *to, const struct msg *m);
 /* For the answer: COOKIE_OURS octets that live as long as *to, or NULL. */
 const uint8_t *cookie_reply(struct agent *a, struct replyto *to, const struct msg *m);
 /* Its source sends more than query-rate, and may be forged; after cookie_look(). */
-bool cookie_flooded(struct agent *a, const struct replyto *to);
+bool cookie_flooded(struct agent *a, const struct replyto *to, uint16_t qtype);
 /* For a query of ours; source may be NULL or unset. */
 void cookie_ask(struct agent *a, const struct zr_addr *dest, const struct zr_addr *source,
     struct cookie_sent *out);

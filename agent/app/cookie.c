@@ -12,6 +12,8 @@
 #include "core/cookiejar.h"
 
 #define SERVERS 4096 /* whose cookies are kept */
+/* What may be answered with differences counts for so many SOA queries: about as many octets. */
+#define LONG_COST 50
 
 struct agent_cookies {
 	struct cookies *server;
@@ -84,11 +86,12 @@ cookie_reply(struct agent *a, struct replyto *to, const struct msg *m)
 }
 
 bool
-cookie_flooded(struct agent *a, const struct replyto *to)
+cookie_flooded(struct agent *a, const struct replyto *to, uint16_t qtype)
 {
 	if (to->tcp || to->key != NULL || to->cookie == COOKIES_RIGHT)
 		return false;
-	return !limiter_take(a->cookies->queries, &to->from, a->now.mono);
+	return !limiter_take_cost(
+	    a->cookies->queries, &to->from, qtype == TYPE_SOA ? 1 : LONG_COST, a->now.mono);
 }
 
 void

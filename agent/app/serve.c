@@ -344,7 +344,7 @@ serve_query(struct agent *a, struct replyto *to, const struct msg *m, int parsed
 	}
 	cookie_look(a, to, m);
 	ask.cookie = to->cookie;
-	ask.flooded = ask.known && cookie_flooded(a, to);
+	ask.flooded = ask.known && cookie_flooded(a, to, m->qtype);
 	xfrout_judge(&ask, &out);
 	out.reply.cookie = ask.cookie != COOKIES_NONE ? to->cookie_answer : NULL;
 	carry_out(a, en, &who, to, m, &out);

@@ -159,13 +159,14 @@ static const struct schema_key server_keys[] = {
 	    "at "
 	    "least one zone. Above it what is authorised waits, and anything else gets no answer. "
 	    "Other sources have a tenth of it, and above that no answer."},
-    {"query-rate", VALUE_COUNT, AT(query_rate), .def = "2000", .min = 1, .max = 1000000,
+    {"query-rate", VALUE_COUNT, AT(query_rate), .def = "100000", .min = 1, .max = 1000000,
 	.doc =
 	    "UDP queries per second from one primary or downstream that are answered although "
 	    "somebody else may have forged them: neither signed nor with a cookie of ours. Above "
 	    "it, one with a COOKIE option gets BADCOOKIE and a cookie, any other is asked to use "
-	    "TCP. So nobody makes this daemon flood a downstream with differences. 2000 are those "
-	    "of 7 million zones that are refreshed hourly."},
+	    "TCP. An answer to SOA is not much longer than its query; one to IXFR may be, so it "
+	    "counts for 50, and nobody makes this daemon flood a downstream with differences. A "
+	    "downstream that starts with 100,000 zones asks for all of them at once."},
     {"cookies", VALUE_BOOL, AT(cookies), .def = "yes",
 	.doc = "DNS cookies (RFC 7873): SOA queries and NOTIFYs carry one, answers with a wrong "
 	       "one do not count, and who returns one of ours is known not to be forged. They "

@@ -79,22 +79,33 @@ find_place(struct place *set, uint64_t key)
 }
 
 static bool
-take(struct limiter *l, uint64_t key, struct zr_mono now)
+take(struct limiter *l, uint64_t key, uint32_t cost, struct zr_mono now)
 {
 	struct place *p = find_place(&l->place[(key & (l->sets - 1)) * WAYS], key);
-	return bucket_take(&p->bucket, &l->rate, now.us);
+
+	if (!bucket_take(&p->bucket, &l->rate, now.us))
+		return false;
+	p->bucket.full_us += (int64_t)(cost - 1) * l->rate.interval_us;
+	return true;
 }
 
 bool
 limiter_take(struct limiter *l, const struct zr_addr *source, struct zr_mono now)
 {
-	return l->rate.interval_us == 0 || take(l, client_key(source), now);
+	return limiter_take_cost(l, source, 1, now);
+}
+
+bool
+limiter_take_cost(
+    struct limiter *l, const struct zr_addr *source, uint32_t cost, struct zr_mono now)
+{
+	return l->rate.interval_us == 0 || take(l, client_key(source), cost, now);
 }
 
 bool
 limiter_take_key(struct limiter *l, const void *name, size_t len, struct zr_mono now)
 {
-	return l->rate.interval_us == 0 || take(l, place_key(table_hash(name, len)), now);
+	return l->rate.interval_us == 0 || take(l, place_key(table_hash(name, len)), 1, now);
 }
 
 size_t

@@ -22,6 +22,9 @@ struct limiter *limiter_new(struct bucket_rate rate, size_t places);
 void limiter_free(struct limiter *l);
 void limiter_set_rate(struct limiter *l, struct bucket_rate rate);
 bool limiter_take(struct limiter *l, const struct zr_addr *source, struct zr_mono now);
-/* The same for whoever bears this name. */
+/* Takes one, and owes cost - 1 more when there was one: what comes next waits for longer. */
+bool limiter_take_cost(
+    struct limiter *l, const struct zr_addr *source, uint32_t cost, struct zr_mono now);
+/* One, for whoever bears this name. */
 bool limiter_take_key(struct limiter *l, const void *name, size_t len, struct zr_mono now);
 size_t limiter_bytes(const struct limiter *l);

@@ -171,6 +171,26 @@ forged_sources_cost_no_memory(void **state)
 	limiter_free(l);
 }
 
+static void
+what_costs_more_makes_the_next_wait(void **state)
+{
+	struct limiter *l = limiter_new(bucket_rate(100, 100), 16);
+	struct zr_mono now = {1000 * S};
+	struct zr_addr a = {.family = 4, .ip = {1, 2, 3, 4}};
+
+	(void)state;
+	/* 49, 98, and one more that owes what is not there. */
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(limiter_take_cost(l, &a, 49, now));
+	assert_false(limiter_take(l, &a, now));
+	now.us += 47 * S / 100;
+	assert_false(limiter_take(l, &a, now));
+	now.us += S / 100;
+	assert_true(limiter_take(l, &a, now));
+	assert_false(limiter_take_cost(l, &a, 49, now));
+	limiter_free(l);
+}
+
 int
 main(void)
 {
@@ -182,6 +202,7 @@ main(void)
 	    cmocka_unit_test(sources_have_their_own_buckets),
 	    cmocka_unit_test(ipv6_counts_by_its_network),
 	    cmocka_unit_test(forged_sources_cost_no_memory),
+	    cmocka_unit_test(what_costs_more_makes_the_next_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
