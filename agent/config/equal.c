@@ -27,14 +27,20 @@ same_prefixes(const struct config_prefixes *a, const struct config_prefixes *b)
 }
 
 static bool
-same_argv(const struct config_argv *a, const struct config_argv *b)
+same_texts(char *const *a, size_t an, char *const *b, size_t bn)
 {
-	if (a->n != b->n)
+	if (an != bn)
 		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->v[i], b->v[i]) != 0)
+	for (size_t i = 0; i < an; i++)
+		if (strcmp(a[i], b[i]) != 0)
 			return false;
 	return true;
+}
+
+static bool
+same_argv(const struct config_argv *a, const struct config_argv *b)
+{
+	return same_texts(a->v, a->n, b->v, b->n);
 }
 
 /* For two that may be NULL. */
@@ -47,12 +53,7 @@ same_text(const char *a, const char *b)
 static bool
 same_pins(const struct config_pins *a, const struct config_pins *b)
 {
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->v[i], b->v[i]) != 0)
-			return false;
-	return true;
+	return same_texts(a->v, a->n, b->v, b->n);
 }
 
 static bool
