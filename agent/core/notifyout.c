@@ -175,19 +175,23 @@ on_answer(struct turn *t, uint16_t rcode)
  * Once the NOTIFY is out, only its answer proves that the target will not forget what it was told:
  * one that is killed between the transfer and its commit has neither.  So the answer is waited for,
  * but not for longer than this burst.  One that asks with this serial has stored it.
+ *
+ * NOTIFY(AXFR) is owed whatever was fetched (AN-11): who came by itself took the content for
+ * ordinary news, and those below it, who may have the old one under this serial, hear of nothing.
  */
 static enum notifyout_do
 on_fetched(struct turn *t, const struct notifyout_arg *a)
 {
 	struct notifyout *o = t->o;
+	bool forced = o->kind == NOTIFYOUT_AXFR;
 
 	if (!serial_ge(a->serial, o->serial))
 		return NOTIFYOUT_NOTHING;
-	if (o->kind == NOTIFYOUT_AXFR && a->kind != NOTIFYOUT_AXFR)
+	if (forced && a->kind != NOTIFYOUT_AXFR)
 		return NOTIFYOUT_NOTHING;
-	if (o->state != NOTIFYOUT_SENT || o->no_axfr || a->has)
+	if (!forced && (o->state != NOTIFYOUT_SENT || o->no_axfr || a->has))
 		return end(o, NOTIFYOUT_FETCHED);
-	o->fetched = true;
+	o->fetched = o->state == NOTIFYOUT_SENT;
 	return NOTIFYOUT_NOTHING;
 }
 
