@@ -111,6 +111,9 @@ check_folder(const char *path, const char *user, struct zr_err *e)
 		return zr_fail(e, ZR_CONF,
 		    "%s: there is no such folder: mkdir -p %s && chown %s %s", path, folder, user,
 		    folder);
+	if (errno == EROFS) /* whoever owns it */
+		return zr_fail(e, ZR_CONF, "%s: %s: make the file system of %s writable", path,
+		    strerror(errno), folder);
 	return zr_fail(e, ZR_CONF,
 	    "%s: its folder, which should be its own, cannot be written (%s): chown %s %s", path,
 	    strerror(errno), user, folder);
