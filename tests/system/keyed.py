@@ -198,7 +198,7 @@ class KeyedTransfer:
 # The name of the algorithm is the same for all; key, then the text of the file.
 
 
-def _edit(path, *pairs):
+def edit(path, *pairs):
     with open(path) as f:
         text = f.read()
     for pattern, new in pairs:
@@ -223,7 +223,7 @@ class KeyedNamed(Named):
                 f'{h} port {p} key "{k.name}";' for h, p in self.notify) + " }"))
         if self.primary is not None:
             pairs.append((r"(primaries port \d+ {) ([0-9.]+);", rf'\1 \2 key "{k.name}";'))
-        _edit(os.path.join(self.dir, "named.conf"), *pairs)
+        edit(os.path.join(self.dir, "named.conf"), *pairs)
 
 
 class KeyedNsd(Nsd):
@@ -234,7 +234,7 @@ class KeyedNsd(Nsd):
     def configure(self):
         super().configure()
         k = self.key
-        _edit(os.path.join(self.dir, "nsd.conf"), (r"NOKEY", k.name),
+        edit(os.path.join(self.dir, "nsd.conf"), (r"NOKEY", k.name),
               (r"(?m)^remote-control:", f'key:\n  name: "{k.name}"\n  algorithm: {k.alg}\n  secret: "{k.text}"\n'
                                         "remote-control:"))
 
@@ -252,7 +252,7 @@ class KeyedKnot(Knot):
                  (r"(    address: 127.0.0.0/8\n)", rf"\1    key: {k.name}\n")]
         if self.notify or self.primary is not None:
             pairs.append((r"(?m)^(    address: [0-9.]+@\d+\n)", rf"\1    key: {k.name}\n"))
-        _edit(os.path.join(self.dir, "knot.conf"), *pairs)
+        edit(os.path.join(self.dir, "knot.conf"), *pairs)
 
 
 KEYED = {"named": KeyedNamed, "nsd": KeyedNsd, "knotd": KeyedKnot}

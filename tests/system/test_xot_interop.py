@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: kdig
-"""Zone transfers over TLS (RFC 9103) with real servers, and the TSIG matrix in one document.
-
-The tables of contrib/interop-trust.md are what these tests see; a row that is no longer so fails.  With
-ZONERELAY_INTEROP=write they are written anew.
-"""
+"""Zone transfers over TLS (RFC 9103) with real servers; trustdoc.py has what is seen in a document."""
 
 import os
 import re
@@ -14,16 +10,15 @@ import time
 import dns.name
 import pytest
 
+import trustdoc
 from certs import Authority
-from keyed import UP, _edit
+from keyed import UP, edit
 from lab import SLOW, Process, free_port, wait_for, which
 from relay import Relay
 from scene import ZONE, Scene, zone_text
 from servers import Named, Nsd
 from tlswire import Ear, TlsPrimary, server_context
 
-DOC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib", "interop-trust.md")
-WRITE = os.environ.get("ZONERELAY_INTEROP") == "write"
 HEAD = ["peer", "as", "trust", "result", "heard in the clear"]
 PEER, RELAY = "peer.example.net", "relay.example.net"
 
@@ -57,7 +52,7 @@ class TlsNamed(Named):
             head += f'tls up {{ {pair}{ca}remote-hostname "{self.name_of_relay}"; }};\n'
             signed = f'key "{k.name}" ' if k else ""
             pairs.append((r"(primaries port \d+ {) ([0-9.]+);", rf"\1 \2 {signed}tls up;"))
-        _edit(os.path.join(self.dir, "named.conf"), (r"^", head), *pairs)
+        edit(os.path.join(self.dir, "named.conf"), (r"^", head), *pairs)
 
 
 class TlsNsd(Nsd):
@@ -84,7 +79,7 @@ class TlsNsd(Nsd):
             pairs += [(r"((?:request-xfr|provide-xfr|allow-notify): \S+) NOKEY", rf"\1 {k.name}"),
                       (r"(?m)^remote-control:", f'key:\n  name: "{k.name}"\n  algorithm: {k.alg}\n'
                                                 f'  secret: "{k.text}"\nremote-control:')]
-        _edit(os.path.join(self.dir, "nsd.conf"), *pairs)
+        edit(os.path.join(self.dir, "nsd.conf"), *pairs)
 
 
 PEERS = {"BIND": TlsNamed, "NSD": TlsNsd}
@@ -346,31 +341,12 @@ def test_kdig(lab, trust):
 # ---- the document ----
 
 
-def table(head, rows):
-    return "".join("| " + " | ".join(r) + " |\n" for r in [head, ["---"] * len(head)] + rows)
-
-
-def version(argv):
-    p = subprocess.run([which(argv[0])] + argv[1:], capture_output=True, text=True, check=False, timeout=30)
-    return re.search(r"(\d+\.\d+(\.\d+)?)", p.stdout + p.stderr).group(1)
-
-
 def test_document(capsys):
     """What the tests before saw is what stands there."""
     if not ROWS:
         pytest.skip("nothing was run")
     rows = list(ROWS.values())
     with capsys.disabled():
-        print("\n" + table(HEAD, rows))
-    with open(DOC) as f:
-        text = f.read()
-    if WRITE:
-        before, _, rest = text.partition("<!-- xot -->\n")
-        _, _, after = rest.partition("<!-- end xot -->\n")
-        said = (f"Seen with BIND {version(['named', '-v'])}, NSD {version(['nsd', '-v'])}, "
-                f"kdig {version(['kdig', '-V'])}.")
-        text = f"{before}<!-- xot -->\n{said}\n\n{table(HEAD, rows)}<!-- end xot -->\n{after}"
-        with open(DOC, "w") as f:
-            f.write(text)
-    for row in rows:
-        assert "| " + " | ".join(row) + " |\n" in text, f"contrib/interop-trust.md does not say: {row}"
+        print("\n" + trustdoc.table(HEAD, rows))
+    trustdoc.check("xot", HEAD, rows, lambda: f"BIND {trustdoc.version('named', '-v')}, "
+                   f"NSD {trustdoc.version('nsd', '-v')}, kdig {trustdoc.version('kdig', '-V')}")
