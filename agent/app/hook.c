@@ -154,7 +154,7 @@ on_pump(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	agent_touch(a);
-	for (i = 0; i < STARTS_PER_TURN && !h->stopping; i++) {
+	for (i = 0; i < STARTS_PER_TURN && !h->stopping && !h->gone; i++) {
 		n = hookq_take(&h->queue, a->cfg->server.max_hooks, shared, &l);
 		if (n == NULL)
 			break;

@@ -153,22 +153,27 @@ void
 hook_ended(struct hook_job *j, bool ran, int status, const char *line)
 {
 	char text[ZR_ERR_TEXT], name[NAME_TEXT_MAX];
+	struct hooks *h = j->agent->hooks;
 	enum hookrun_end end;
 
 	describe(j, ran, status, line, text);
 	end = end_of(j, status);
 	unlink_running(j);
 	j->child = 0;
-	if (!j->agent->hooks->stopping) {
+	if (!h->stopping && !h->gone) {
 		try_ended(j, end, text);
 		return;
 	}
-	/* It was told to end before its time, so how it did says nothing. */
+	/* It was ended before its time, so how it did says nothing, and is no try. */
+	heap_del(&h->timers, &j->timer);
 	if (j->entry != NULL)
 		log_event(LOG_LVL_INFO, "hook-failed", LS("zone", name_show(j->entry->name, name)),
 		    LS("downstream", j->line->name), LU("serial", j->tried.serial),
 		    LS("kind", kind_of(&j->tried)),
-		    LS("reason", "ended with the daemon; it is run again after the next start"));
+		    LS("reason", h->gone ? "the process that runs commands has ended; "
+					   "it is run again after the next start"
+					 : "ended with the daemon; it is run again after "
+					   "the next start"));
 	else
 		hook_forget(j);
 }

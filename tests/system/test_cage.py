@@ -265,6 +265,17 @@ def test_helper_dies(lab):
     wait_result(s.relay, "hang", "done", 40)
 
 
+def test_helper_dies_in_last_try(lab):
+    """What was ended with it is no try: else the last one would be forgotten."""
+    hang = Hook(lab, "hang", "[ -e \"$0.once\" ] && exit 0; touch \"$0.once\"; exec sleep 1000")
+    s = Scene(lab, more_downstreams={"hang": hang.conf(hook_tries=1)})
+    hang.wait_calls(1)
+    os.kill(helper_of(s.relay), signal.SIGKILL)
+    s.relay.wait_event("hook-failed")
+    s.relay.restart()
+    wait_result(s.relay, "hang", "done", 40)
+
+
 def test_daemon_dies(lab):
     """kill -9 of the daemon: neither the helper nor what it ran is left."""
     hang = Hook(lab, "hang", "sleep 1000 & wait")
