@@ -373,6 +373,9 @@ set_policy(struct owed *o, const struct config_downstream *d)
 
 	o->policy = notifyout_default;
 	o->policy.tcp = d->notify_transport != CONFIG_UDP;
+	/* What left in the clear before is neither repeated nor is an answer to it believed. */
+	if (d->tls.at.file != NULL && !o->secure)
+		owed_stop(o);
 	o->secure = d->tls.at.file != NULL;
 	tls_drop(o->tls);
 	o->tls = tls_hold(certs_downstream(o->agent->certs, d));
