@@ -152,7 +152,7 @@ conn_tls_get(struct conn *c, uint8_t *p, size_t n, bool *more)
 	got = tls_take(c->tls, in, (size_t)got, p, n);
 	if (got < 0)
 		fail(c);
-	if (!c->up && c->tls->up)
+	if (!c->up && c->tls->up && !conn_over(c)) /* not with an alert behind it */
 		conn_stand(c);
 	if (got > 0 && !conn_over(c))
 		return got;
