@@ -11,10 +11,6 @@
 #include "base/mem.h"
 #include "wire/name.h"
 
-/* How targets are sent to that are no downstream of the configuration. */
-static const struct config_downstream nobody = {
-    .name = (char *)(uintptr_t) "", .notify = true, .notify_hint = true};
-
 static bool
 has(const struct config_addrs *v, const struct zr_addr *target)
 {
@@ -58,8 +54,9 @@ outbox_target(const struct entry *en, const char *name, const struct zr_addr *ta
 		return d->notify && (has(&d->address, target) || is_computed(en, target)) ? d
 											  : NULL;
 	if (strcmp(name, "also") == 0 && has(&entry_config(en)->also_notify, target))
-		return &nobody;
-	return strcmp(name, "ns") == 0 && is_computed(en, target) ? &nobody : NULL;
+		return &entry_config(en)->others;
+	return strcmp(name, "ns") == 0 && is_computed(en, target) ? &entry_config(en)->others
+								  : NULL;
 }
 
 /* Of several the one that names it most closely, as core/targets.h has it. */

@@ -175,6 +175,8 @@ struct config_policy {
 	bool forced_return;	  /* A-05; no: not to the peers that are party to the event */
 	enum config_targets notify_targets;
 	struct config_addrs also_notify;
+	const struct config_key *notify_key; /* of targets that are no downstream; NULL: none */
+	struct config_downstream others;     /* how these are notified; it has no name */
 	bool notify_mname; /* the host of SOA MNAME is notified like the others (PL-07) */
 };
 

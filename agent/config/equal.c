@@ -154,5 +154,6 @@ config_policy_equal(const struct config_policy *a, const struct config_policy *b
 	       a->journal_steps == b->journal_steps && a->ixfr == b->ixfr &&
 	       a->notify_enclosing == b->notify_enclosing && same_forced(a, b) &&
 	       a->notify_targets == b->notify_targets && a->notify_mname == b->notify_mname &&
-	       same_addrs(&a->also_notify, &b->also_notify);
+	       same_addrs(&a->also_notify, &b->also_notify) &&
+	       config_key_equal(a->notify_key, b->notify_key);
 }

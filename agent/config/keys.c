@@ -503,6 +503,10 @@ static const struct schema_key template_keys[] = {
     {"also-notify", VALUE_ADDRS, AT(p.also_notify), .min = DNS,
 	.doc = "Addresses which are notified in any case. The port is 53 when none is written. "
 	       "To transfer, they also need to be somebody's transfer-from."},
+    {"notify-key", VALUE_KEY, AT(p.notify_key), .def = "none",
+	.doc = "The name of the key that NOTIFY is signed with to those of also-notify and of "
+	       "notify-targets that are no downstream, which has a key of its own. For several "
+	       "keys, make downstreams of them."},
     {"notify-mname", VALUE_BOOL, AT(p.notify_mname), .def = "no",
 	.doc = "yes: among the hosts of the NS records, the one that the SOA names is notified "
 	       "too. It is the primary (RFC 1996 section 3.3), unless that is hidden."},

@@ -270,10 +270,13 @@ keys_check(struct load *l, const struct node *keys)
 		if (d->notify_key != d->key)
 			use(l, v, d->notify_key, l->downstream_node[i], "downstream", d->name);
 	}
+	for (const struct policy_entry *e = l->policies; e != NULL; e = e->next)
+		if (e->p.notify_key != NULL && v[e->p.notify_key - c->keys].name == NULL)
+			v[e->p.notify_key - c->keys] = (struct user){"template", ""};
 	for (size_t i = 0; i < c->key_count; i++)
 		if (v[i].name == NULL)
 			fault_warning(&l->faults, load_at(l, keys),
-			    "the key '%s' is used by no primary and no downstream",
+			    "the key '%s' is used by no primary, downstream or template",
 			    c->keys[i].name);
 	free(v);
 }

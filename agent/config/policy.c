@@ -68,6 +68,7 @@ write_key(const struct config_policy *p, struct buf *key)
 	for (size_t i = 0; i < p->also_notify.n; i++)
 		write_addr(key, &p->also_notify.v[i]);
 	buf_u8(key, p->notify_mname);
+	buf_u64(key, (uintptr_t)p->notify_key);
 }
 
 /* `zone` is NULL for a template. */
@@ -84,6 +85,10 @@ share(struct load *l, const struct config_policy *p, const struct node *node, co
 	if (e == NULL) {
 		e = pool_alloc(l->arena, sizeof(*e));
 		e->p = *p;
+		e->p.others = (struct config_downstream){.name = (char *)(uintptr_t) "",
+		    .notify = true,
+		    .notify_hint = true,
+		    .notify_key = p->notify_key};
 		e->node = node;
 		e->zone = zone;
 		*l->policies_tail = e;

@@ -24,7 +24,7 @@ from keyed import (DOWN, KEYED, UP, WATCH, KeyedDownstream, KeyedPrimary, KeyedS
                    signed_exchange, with_key)
 from lab import DAEMON, SLOW, free_port, records, serial_at, wait_for
 from relay import Relay
-from scene import PRIMARY, STRANGER, ZONE, large_zone, zone_text
+from scene import DOWNSTREAM, PRIMARY, STRANGER, ZONE, large_zone, zone_text
 from tsigwire import BADKEY, BADSIG, BADTIME, BADTRUNC, Chain, Key
 
 ALGORITHMS = ["hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"]
@@ -413,6 +413,22 @@ def test_notify_out(lab, transport):
         s.relay.wait_event("notify-acked", n + 1)
         s.settle()
     assert not s.down.wrong
+
+
+def test_notify_out_others(lab):
+    """Targets that are no downstream have the template's key; a downstream keeps its own (TS-23, PL-06)."""
+    also = lab.add(KeyedDownstream("127.0.0.15", free_port()).start())
+    host = lab.add(KeyedDownstream("127.0.0.16", 53).start())
+    also.key = host.key = WATCH
+    text = zone_text(more=[f"{ZONE}. 3600 IN NS out.{ZONE}.", f"out.{ZONE}. 3600 IN A 127.0.0.16",
+                           f"{ZONE}. 3600 IN NS down.{ZONE}.", f"down.{ZONE}. 3600 IN A {DOWNSTREAM}"])
+    s = KeyedScene(lab, {ZONE: text}, template={"notify-targets": "ns", "also-notify": [also.address],
+                                                "notify-key": WATCH.name})
+    s.update(add=["a 300 A 192.0.2.99"])
+    for d in (also, host, s.down):
+        d.wait_notifies(2, ZONE)
+        s.relay.wait_event("notify-acked", 2, address=d.address)
+        assert len(d.signatures) >= 2 and not d.wrong, (d.address, d.wrong)
 
 
 # ---- from the primary ----

@@ -493,6 +493,7 @@ static const struct variant variants[] = {
     {"t", "notify-targets: ns"},
     {"t", "notify-targets: acl"},
     {"t", "also-notify: 192.0.2.8"},
+    {"t", "notify-key: k"},
     {"t", "notify-mname: yes"},
 };
 
@@ -672,6 +673,7 @@ test_every_variant_is_a_policy(void **state)
 		if (variants[i].section[0] != 't')
 			continue;
 		snprintf(yaml, sizeof(yaml),
+		    "keys: {k: {secret: c2VjcmV0}}\n"
 		    "primaries: {a: {address: 192.0.2.1}, b: {address: 192.0.2.6},\n"
 		    "  t: {address: 192.0.2.5, tls: {pin: " PIN_B "}}}\n"
 		    "downstreams: {x: {address: 192.0.2.2}}\n"

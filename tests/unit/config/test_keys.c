@@ -87,7 +87,7 @@ test_bad(void **state)
 	load_bad("keys: {relay: {secret: " SECRET "}, RELAY.: {secret: " SECRET "}}\n" PEERS,
 	    "t.yaml:1:71: duplicate key 'relay'\n");
 	load_bad("keys: {relai: {secret: " SECRET "}}\n" PEERS,
-	    "warning: t.yaml:1:7: the key 'relai' is used by no primary and no downstream\n"
+	    "warning: t.yaml:1:7: the key 'relai' is used by no primary, downstream or template\n"
 	    "t.yaml:2:42: key: unknown key 'RELAY': did you mean 'relai'?\n");
 }
 
@@ -123,7 +123,7 @@ test_warnings(void **state)
 	    "servers should have its own (RFC 8945 section 8)\n");
 	check_warning("keys: {relay: {secret: " SECRET "}}\n"
 		      "primaries: {p: {address: 192.0.2.1}}\nzones: {a.example: {}}\n",
-	    "warning: t.yaml:1:7: the key 'relay' is used by no primary and no downstream\n");
+	    "warning: t.yaml:1:7: the key 'relay' is used by no primary, downstream or template\n");
 }
 
 static void
