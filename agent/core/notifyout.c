@@ -128,7 +128,11 @@ on_timer(struct turn *t)
 		return NOTIFYOUT_NOTHING;
 	if (o->state != NOTIFYOUT_SENT || (!t->p->tcp && o->burst <= t->p->repeats))
 		return send(t);
-	return o->fetched ? end(o, NOTIFYOUT_FETCHED) : pause(t);
+	/* NOTIFY(AXFR): it may have come for the zone when the last repeat had gone already. */
+	if (o->fetched && (o->kind != NOTIFYOUT_AXFR || o->silent))
+		return end(o, NOTIFYOUT_FETCHED);
+	o->silent = o->fetched;
+	return pause(t);
 }
 
 /* it lacks the feature; the ordinary kind may still be of use to it. */
@@ -174,7 +178,8 @@ on_answer(struct turn *t, uint16_t rcode)
  * A whole zone fetched also satisfies who should fetch the newest; the reverse does not hold.
  * Once the NOTIFY is out, only its answer proves that the target will not forget what it was told:
  * one that is killed between the transfer and its commit has neither.  So the answer is waited for,
- * but not for longer than this burst.  One that asks with this serial has stored it.
+ * but not for longer than this burst, or the next one for NOTIFY(AXFR).  One that asks with this
+ * serial has stored it.
  *
  * NOTIFY(AXFR) is owed whatever was fetched (AN-11): who came by itself took the content for
  * ordinary news, and those below it, who may have the old one under this serial, hear of nothing.
@@ -191,7 +196,7 @@ on_fetched(struct turn *t, const struct notifyout_arg *a)
 		return NOTIFYOUT_NOTHING;
 	if (!forced && (o->state != NOTIFYOUT_SENT || o->no_axfr || a->has))
 		return end(o, NOTIFYOUT_FETCHED);
-	o->fetched = o->state == NOTIFYOUT_SENT;
+	o->fetched = o->fetched || o->state == NOTIFYOUT_SENT;
 	return NOTIFYOUT_NOTHING;
 }
 
@@ -201,7 +206,7 @@ on_unreachable(struct turn *t)
 {
 	if (t->o->state != NOTIFYOUT_SENT)
 		return NOTIFYOUT_NOTHING;
-	t->o->fetched = false;
+	t->o->fetched = t->o->silent = false;
 	return pause(t);
 }
 
@@ -222,7 +227,7 @@ on_newer(struct turn *t, const struct notifyout_arg *a)
 	o->created_us = t->now;
 	o->tries = 0;
 	o->burst = o->bursts = 0;
-	o->fetched = false;
+	o->fetched = o->silent = false;
 	o->state = NOTIFYOUT_WAITING;
 	o->result = NOTIFYOUT_OPEN;
 	if (o->reserved)

@@ -97,6 +97,7 @@ struct notifyout {
 	 */
 	bool no_axfr;
 	bool fetched;  /* it came for this version while its answer was awaited */
+	bool silent;   /* and has let that burst end without an answer */
 	bool reserved; /* at_us is when the token taken is there */
 };
 

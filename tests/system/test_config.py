@@ -3,6 +3,7 @@
 
 import glob
 import os
+import re
 import select
 import signal
 import socket
@@ -214,6 +215,9 @@ def test_check_and_round_trip(lab):
     assert len(files) >= 15
     once = os.path.join(folder, "once.yaml")
     for path in files:
+        with open(path) as f:
+            if re.search(r"^\s*(tls:|[^#]*\btls: \{)", f.read(), re.M):
+                continue    # -n opens the certificates, which are not here
         p = daemon("-nv", "-c", path)
         assert p.returncode == 0, (path, p)
         with open(once, "w") as f:

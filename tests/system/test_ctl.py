@@ -35,7 +35,8 @@ EVENT_KEYS = set("event event_at last_at serial verdict repeats notifier source 
 HOOK_KEYS = set("name state kind serial since_at tries next_at last_at last_state last_serial last_duration_us"
                 " last_text".split())
 TARGET_KEYS = set("host address downstream state why text".split())
-ZONE_PRIMARY_KEYS = set("name address serial seen_at error error_code error_at failures held_until_at".split())
+ZONE_PRIMARY_KEYS = set("name address trust transport serial seen_at error error_code error_at failures"
+                        " held_until_at".split())
 ZONE_DOWNSTREAM_KEYS = set("name address state notified_serial notified_at acked_serial acked_at fetched_serial"
                            " fetched_at acked_only owed_type tries next_at forced_excused forced_state forced_at"
                            " forced_text"
@@ -45,8 +46,8 @@ ZONE_TRANSFER_KEYS = set("started_at duration_us direction kind peer address fro
 DAEMON_KEYS = set("version pid started_at config database workers log_level rss tcp_in tcp_out transfers_in"
                   " transfers_out queued outbox store_lag_us listen".split())
 DATABASE_KEYS = set("zones records octets pending outbox loaded_at".split())
-PRIMARY_KEYS = set("name address failures held_until_at transfers queued error error_at".split())
-DOWNSTREAM_KEYS = set("name zones current behind owed acked_only forced_verified forced_acked forced_unverified"
+PRIMARY_KEYS = set("name address trust failures held_until_at transfers queued error error_at".split())
+DOWNSTREAM_KEYS = set("name trust zones current behind owed acked_only forced_verified forced_acked forced_unverified"
                       " forced_unsupported forced_refused forced_owed unsupported_until_at notified_at acked_at"
                       " fetched_at inflight transfers error error_at".split())
 WAIT_KEYS = set("name state activity pending forced_wait forced_wait_at serial failures transfer primary_name transfer_records"
@@ -128,7 +129,7 @@ def test_status(lab):
     s = Fleet(lab)
     s.fall_behind()
     v = ask(s.relay, "status")
-    assert set(v) == {"running", "daemon", "database", "states", "primaries"} and v["running"] is True
+    assert set(v) == {"running", "daemon", "database", "states", "primaries", "certificates"} and v["running"] is True
     d = v["daemon"]
     assert set(d) == DAEMON_KEYS
     assert d["pid"] == s.relay.process.pid and d["config"] == s.relay.conf and d["database"] == s.relay.db

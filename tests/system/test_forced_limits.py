@@ -111,7 +111,7 @@ def rate_of_starts(times, burst):
 def test_many_zones(lab, where):
     """AN-13: the primary's own limit, and that of all together: deferred, in the status, none lost."""
     n, burst = 12, 4
-    limit = {"forced-burst": burst, "forced-rate": 120}
+    limit = {"forced-burst": burst, "forced-rate": round(120 / SLOW)}    # the status of each takes a while
     s = ForcedScene(lab, zones_of(n), **{where: limit})
     for i in range(n):
         s.force(f"zone{i}.test")
