@@ -46,7 +46,7 @@ ZONE_TRANSFER_KEYS = set("started_at duration_us direction kind peer address fro
 DAEMON_KEYS = set("version pid started_at config database workers log_level rss tcp_in tcp_out transfers_in"
                   " transfers_out queued outbox store_lag_us listen".split())
 DATABASE_KEYS = set("zones records octets pending outbox loaded_at".split())
-PRIMARY_KEYS = set("name address trust failures held_until_at transfers queued error error_at".split())
+PRIMARY_KEYS = set("name address trust transport failures held_until_at transfers queued error error_at".split())
 DOWNSTREAM_KEYS = set("name trust zones current behind owed acked_only forced_verified forced_acked forced_unverified"
                       " forced_unsupported forced_refused forced_owed unsupported_until_at notified_at acked_at"
                       " fetched_at inflight transfers error error_at".split())

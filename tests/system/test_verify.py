@@ -13,7 +13,7 @@ import time
 import pytest
 
 from lab import CTL, SLOW, Process
-from scene import ZONE, Scene, copy_db, large_zone, zone_text
+from scene import ZONE, Scene, copy_db, large_zone, look, zone_text
 
 OTHER = "other.test"
 LARGE = "large.test"
@@ -285,6 +285,7 @@ def test_damaged_pages(scene, lab):
     s.relay.stop()
     folder = lab.folder("copy")
     size = os.path.getsize(s.relay.db)
+    [(free,)] = look(s.relay.db, "PRAGMA freelist_count")
     found = 0
     for page in range(0, size // 4096):
         path = copy_db(s.relay.db, folder)
@@ -295,7 +296,7 @@ def test_damaged_pages(scene, lab):
         assert p.returncode in (0, 1), (page, p)
         assert p.returncode == 1 or p.stdout.endswith("sound\n"), (page, p)
         found += p.returncode
-    assert found > 0.8 * (size // 4096), (found, size // 4096)      # the rest is free
+    assert found > 0.8 * (size // 4096 - free), (found, size // 4096, free)
 
 
 def test_while_zones_change(scene):
@@ -345,6 +346,7 @@ def test_zone_moves_on(lab):
         p.proc.send_signal(signal.SIGSTOP)
         s.update([f"zz{i} A 192.0.2.9"], zone=LARGE)
         s.settle(LARGE)
+        time.sleep(0.15 * SLOW)     # the old version is swept a moment after the commit
         p.proc.send_signal(signal.SIGCONT)
         assert p.proc.wait(30 * SLOW) == 0, p.output()
         if json.loads(p.output())["again"] > 0:
