@@ -106,7 +106,7 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsig
 
 	(void)arg;
 	for (unsigned at = 0; at < in_len && in[at] < in_len - at; at += 1u + in[at])
-		if (in[at] == DOT[0] && memcmp(in + at + 1, DOT + 1, 3) == 0) {
+		if (in[at] == DOT[0] && memcmp(in + at + 1, &DOT[1], 3) == 0) {
 			*out = in + at + 1;
 			*out_len = 3;
 			return SSL_TLSEXT_ERR_OK;
