@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The process that runs commands: its loop.  It has one thread, and reads no secret. */
+/*
+ * The process that runs commands: its loop.  It has one thread, and opens no file of a secret; what
+ * libcrypto read of TLS keys before the fork is still in its memory.
+ */
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
