@@ -38,7 +38,7 @@ enum notifyout_result {
 	NOTIFYOUT_REFUSED,     /* REFUSED, NOTAUTH, NXDOMAIN, BADVERS: configuration fault, no more
 				  tries */
 	NOTIFYOUT_GIVEN_UP,    /* no answer for too long */
-	NOTIFYOUT_FETCHED,     /* the target came for this version before it was told, or
+	NOTIFYOUT_FETCHED,     /* the target came for this version before it was told (SOA only), or
 				  instead of an answer */
 	NOTIFYOUT_RESULT_COUNT
 };

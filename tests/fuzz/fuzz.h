@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,3 +21,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 			abort();                                                                   \
 		}                                                                                  \
 	} while (0)
+
+/* A copy of just this size, so that reading beyond it is seen.  The caller frees it. */
+static inline uint8_t *
+fuzz_copy(const uint8_t *data, size_t len)
+{
+	uint8_t *copy = malloc(len > 0 ? len : 1);
+
+	FUZZ_CHECK(copy != NULL);
+	if (len > 0)
+		memcpy(copy, data, len);
+	return copy;
+}

@@ -109,9 +109,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= HEAD;
 		if (len > size)
 			len = size;
-		uint8_t *copy = malloc(len > 0 ? len : 1);
-		FUZZ_CHECK(copy != NULL);
-		memcpy(copy, data, len);
+		uint8_t *copy = fuzz_copy(data, len);
 		struct msg m = {.edns = {.present = true}};
 		if ((what & WHAT_BROKEN) != 0)
 			m.edns.cookie_malformed = true;

@@ -206,10 +206,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= HEAD;
 		if (len > size)
 			len = size;
-		/* A copy of just this size, so that reading beyond it is seen. */
-		uint8_t *copy = malloc(len > 0 ? len : 1);
-		FUZZ_CHECK(copy != NULL);
-		memcpy(copy, data, len);
+		uint8_t *copy = fuzz_copy(data, len);
 		request(w, how, from, copy, len);
 		free(copy);
 		data += len;
