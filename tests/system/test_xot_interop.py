@@ -311,6 +311,53 @@ def test_secondary_refused(lab, peer, fault):
     note(peer, "secondary", fault, "refused, then healed", clear)
 
 
+# ---- another zonerelayd ----
+
+
+class Tier:
+    """A relay and the one behind it: all that goes between the two is over TLS, NOTIFY as well."""
+
+    def __init__(self, lab, trust):
+        ca = Authority(lab)
+        one, two = ca.issue(RELAY), ca.issue(PEER)
+        at = [("127.0.0.1", free_port()), ("127.0.0.21", free_port())]
+        pins, key = trust == "pins only", {"key": UP.name} if trust == "TSIG inside TLS" else {}
+        keys = {UP.name: UP.conf} if key else None
+        show_one = one.pair if trust != "server certificate" else {}
+        show_two = two.pair if trust in ("mutual TLS", "pins only") else {}
+        known = {"client-pin": two.pin} if pins else {"client-name": PEER} if show_two else {}
+        down = dict({"address": f"{at[1][0]}@{at[1][1]}", "transfer-from": [at[1][0]],
+                     "tls": dict({"pin": two.pin} if pins else {"name": PEER, "ca": ca.ca}, **show_one)}, **known, **key)
+        self.s = Scene(lab, keys=keys, more_downstreams={"tier": down},
+                       server={"tls": dict({"listen": [f"{at[0][0]}@{at[0][1]}"], "client-ca": ca.ca}, **one.pair)})
+        up = dict({"address": f"{at[0][0]}@{at[0][1]}", "source": at[1][0],
+                   "tls": dict({"pin": one.pin} if pins else {"name": RELAY, "ca": ca.ca}, **show_two)}, **key)
+        if not show_one:
+            up["forced"] = "address"
+        self.second = Relay(lab, "second", host=at[1][0], primaries={"up": up}, zones={ZONE: {"xot": "require"}}, keys=keys,
+                            server={"tls": dict({"listen": [f"{at[1][0]}@{at[1][1]}"], "client-ca": ca.ca}, **two.pair)})
+        self.ears = [lab.add(Ear(*a, dns.name.from_text(ZONE).to_wire()[:-1])) for a in at]
+        self.second.start()
+
+    def wait(self, serial):
+        wait_for(lambda: self.second.json("zone", ZONE)["zone"]["serial"] == serial, 20, f"serial {serial} at the second")
+
+
+@pytest.mark.parametrize("trust", TRUST)
+def test_tiers(lab, trust):
+    t = Tier(lab, trust)
+    t.wait(1)
+    t.s.update(add=["new 300 A 192.0.2.99"])
+    t.wait(2)
+    assert t.s.notify(qtype="AXFR").rcode == "NOERROR"
+    e = t.second.wait_event("notify-received", qtype="AXFR", transport="tls")
+    assert all(x["transport"] == "tls" for x in t.second.events("transfer-done"))
+    assert e and not any(ear.heard for ear in t.ears) and all(ear.packets for ear in t.ears)
+    kinds = [x["kind"] for x in t.second.wait_event("transfer-done", 3)]
+    assert kinds == ["AXFR", "IXFR", "AXFR"], kinds
+    note("zonerelayd", "primary and secondary", trust, "NOTIFY, NOTIFY(AXFR), AXFR, IXFR", "nothing")
+
+
 # ---- kdig ----
 
 
