@@ -402,7 +402,7 @@ load_store(struct agent *a, struct zr_err *e)
 {
 	struct reload_count n;
 
-	if (open_workers(a, e) != 0 || forced_load(a, e) != 0 ||
+	if (open_workers(a, e) != 0 || verify_load(a, e) != 0 || forced_load(a, e) != 0 ||
 	    store_each_zone(a->store, load_zone, a, e) != 0 ||
 	    store_each_outbox(a->store, load_notify, a, e) != 0 || hook_open(a, e) != 0 ||
 	    store_each_hook(a->store, load_hook, a, e) != 0 || store_start(a->store, e) != 0)

@@ -66,8 +66,8 @@ struct replyto {
 	struct keyref *key;
 	struct tsig_txn txn; /* with its MAC */
 	uint64_t signed_at;
-	bool seen;	  /* a NOTIFY that was acted upon before (TS-09) */
-	bool cookie_seen; /* cookie_look() has been there */
+	bool forced, seen; /* a NOTIFY(AXFR); one that was acted upon before (TS-09) */
+	bool cookie_seen;  /* cookie_look() has been there */
 	enum cookies_verdict cookie;
 	uint8_t cookie_answer[COOKIE_OURS]; /* unless COOKIES_NONE */
 };
@@ -79,7 +79,6 @@ struct waiter {
 	uint16_t seq;
 	uint32_t memory; /* notifyin_answered() */
 	struct replyto to;
-	struct zr_addr from;
 	size_t len;
 	uint8_t bytes[]; /* the NOERROR answer, not signed yet; `to` holds the key */
 };
@@ -149,8 +148,7 @@ struct entry {
 	bool started; /* ZONE_EV_START was given */
 	bool has_rows;
 	bool sweep; /* something of an older version may be swept */
-	bool sweeping;
-	bool removed;
+	bool sweeping, removed;
 	int64_t version;
 	uint8_t *soa; /* RDATA, NULL when there are no rows */
 	uint16_t soa_len;
@@ -248,6 +246,7 @@ struct agent {
 	struct acl *primary_acl, *downstream_acl; /* id: index into cfg->primaries, downstreams */
 	struct notifyin *notifyin;
 	struct replay *replay;
+	const struct replyto *acting;  /* of the signed NOTIFY that a zone is stepped with */
 	struct limiter *query_limit;   /* strangers' queries */
 	struct agent_cookies *cookies; /* cookie.c */
 	struct notifyout_rate notify_rate, late_rate;
@@ -278,8 +277,7 @@ struct agent {
 	struct zr_now now; /* read once per turn */
 	unsigned adding;   /* zones whose STORE_ADD_ZONE is under way */
 	unsigned outbox;   /* NOTIFYs owed */
-	bool stopping;
-	bool ready_told;
+	bool stopping, ready_told;
 	unsigned store_outstanding; /* orders that will come back */
 };
 
@@ -403,6 +401,8 @@ bool verify_request(struct agent *a, struct replyto *to, const struct msg *m, in
 bool verify_known(const struct agent *a, const struct zr_addr *from);
 /* A NOTIFY was acted upon, or that came to nothing. */
 void verify_acted(struct agent *a, const struct replyto *to, bool acted);
+struct store_signed *verify_keep(struct agent *a);  /* of a->acting, to be stored; or NULL */
+int verify_load(struct agent *a, struct zr_err *e); /* what it has kept */
 
 /* ---- cookie.c: DNS cookies ---- */
 

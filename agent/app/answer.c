@@ -171,6 +171,25 @@ waiter_free(struct waiter *w)
 	free(w);
 }
 
+/*
+ * Nothing was to be marked, for something is owed already: when that is done and forgotten, this
+ * one is not to count again after a crash.  At most one a second for each key, for so fine is its
+ * time; nobody waits for it.
+ */
+static void
+keep_signature(struct agent *a)
+{
+	struct store_signed *v = verify_keep(a);
+	struct store_order *o;
+
+	if (v == NULL)
+		return;
+	o = store_order_new(STORE_SIGNED, 0);
+	o->signature = *v;
+	free(v);
+	agent_store(a, o, false);
+}
+
 static void
 take_notify(
     struct agent *a, struct replyto *to, const struct msg *m, const struct notifyin_verdict *v)
@@ -190,7 +209,11 @@ take_notify(
 	make_notify_reply(a, to, &b, m, v);
 	/* The answer is queued first: the step may free nothing, but it may mark at once. */
 	verify_acted(a, to, true);
+	a->acting = to;
 	route_event(en, ZONE_EV_NOTIFY, &arg, &os);
+	if ((os.notes & ZONE_NOTE_HINT_OLD) == 0)
+		keep_signature(a);
+	a->acting = NULL;
 	if (os.answer == ZONE_ANSWER_MARKED && !b.bad)
 		wait_for_disk(en, os.answer_seq, v->memory, to, &b);
 	else

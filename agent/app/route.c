@@ -25,6 +25,7 @@ mark(struct entry *en, const struct zone_order *o)
 	so->mark.pending = (enum store_pending)o->mark.pending;
 	so->mark.since = en->agent->now.wall;
 	so->mark.authenticated = o->mark.authenticated;
+	so->mark.signature = verify_keep(en->agent);
 	entry_primary_name(en, o->mark.notifier, so->mark.notifier, sizeof(so->mark.notifier));
 	so->cookie = (uint64_t)en->epoch << 16 | o->mark.seq;
 	agent_store(en->agent, so, true);

@@ -7,6 +7,7 @@
 
 #include "app/agent_p.h"
 #include "app/sign.h"
+#include "base/mem.h"
 #include "wire/name.h"
 #include "wire/query.h"
 
@@ -19,23 +20,49 @@ find_key(void *arg, const uint8_t *name)
 	return k != NULL ? &k->ref->key : NULL;
 }
 
+static struct replay_request
+as_seen(const struct replyto *to)
+{
+	return (struct replay_request){
+	    .key = to->key->key.name,
+	    .time = to->signed_at,
+	    .mac = to->txn.mac,
+	    .mac_len = to->txn.mac_len,
+	    .forced = to->forced,
+	};
+}
+
 /* TS-09.  Only a NOTIFY makes us do something that its answer does not show. */
 static enum tsig_result
-check_replay(struct agent *a, struct replyto *to, const struct msg *m, const struct tsig_rr *rr)
+check_replay(struct agent *a, struct replyto *to, const struct msg *m, const struct tsig_rr *rr,
+    const char **note)
 {
-	enum replay_verdict v;
+	struct replay_request q;
 
 	if (m->opcode != OPCODE_NOTIFY)
 		return TSIG_OK;
-	v = replay_check(a->replay, rr->name, rr->time, rr->mac, rr->mac_len);
-	to->seen = v == REPLAY_SEEN;
 	to->signed_at = rr->time;
-	return v == REPLAY_LATE ? TSIG_BADTIME : TSIG_OK;
+	to->forced = m->has_question && m->qtype == TYPE_AXFR;
+	q = as_seen(to);
+	switch (replay_check(a->replay, &q, sign_time(a->now.wall))) {
+	case REPLAY_NEW:
+		return TSIG_OK;
+	case REPLAY_SEEN:
+		to->seen = true;
+		return TSIG_OK;
+	case REPLAY_LATE:
+		*note = "older than another one of this key";
+		break;
+	case REPLAY_OLD:
+		*note = "not newer than what was acted upon before the start";
+		break;
+	}
+	return TSIG_BADTIME;
 }
 
 static void
 log_wrong(struct agent *a, const struct replyto *to, const struct msg *m, const struct tsig_rr *rr,
-    enum tsig_result why)
+    enum tsig_result why, const char *note)
 {
 	char key[NAME_TEXT_MAX], from[ADDR_TEXT_MAX], name[NAME_TEXT_MAX];
 	int64_t now = (int64_t)sign_time(a->now.wall);
@@ -47,7 +74,8 @@ log_wrong(struct agent *a, const struct replyto *to, const struct msg *m, const 
 		log_event(LOG_LVL_WARN, "tsig-failed", LS("from", addr_text(&to->from, from)),
 		    LS("zone", m->has_question ? name_show(m->qname, name) : NULL),
 		    LS("key", name_show(rr->name, key)), LS("reason", tsig_result_names[why]),
-		    LI("clock_off_s", (int64_t)rr->time - now), LU("left_out", more));
+		    LI("clock_off_s", (int64_t)rr->time - now), LS("note", note),
+		    LU("left_out", more));
 		return;
 	}
 	log_event(LOG_LVL_WARN, "tsig-failed", LS("from", addr_text(&to->from, from)),
@@ -100,6 +128,7 @@ verify_known(const struct agent *a, const struct zr_addr *from)
 bool
 verify_request(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
 {
+	const char *note = NULL;
 	enum tsig_result why;
 	struct tsig_rr rr;
 
@@ -108,15 +137,17 @@ verify_request(struct agent *a, struct replyto *to, const struct msg *m, int par
 	if (!verify_known(a, &to->from))
 		return true;
 	why = tsig_verify_request(&to->txn, &rr, m, find_key, a, sign_time(a->now.wall));
-	if (why == TSIG_OK)
-		why = check_replay(a, to, m, &rr);
 	if (why == TSIG_OK) {
 		to->key = config_key_find(a->cfg, rr.name)->ref;
+		why = check_replay(a, to, m, &rr, &note);
+	}
+	if (why == TSIG_OK) {
 		to->key->good++;
 		return true;
 	}
+	to->key = NULL;
 	count_wrong(a, &rr, why);
-	log_wrong(a, to, m, &rr, why);
+	log_wrong(a, to, m, &rr, why, note);
 	complain(a, to, m, &to->txn, &rr, why);
 	return false;
 }
@@ -124,14 +155,55 @@ verify_request(struct agent *a, struct replyto *to, const struct msg *m, int par
 void
 verify_acted(struct agent *a, const struct replyto *to, bool acted)
 {
-	const struct tsig_txn *t = &to->txn;
+	struct replay_request q;
 
 	if (to->key == NULL)
 		return;
+	q = as_seen(to);
 	if (acted)
-		replay_note(a->replay, to->key->key.name, to->signed_at, t->mac, t->mac_len);
+		replay_note(a->replay, &q, sign_time(a->now.wall));
 	else
-		replay_forget(a->replay, to->key->key.name, t->mac, t->mac_len);
+		replay_forget(a->replay, &q);
+}
+
+struct store_signed *
+verify_keep(struct agent *a)
+{
+	struct replay_request q;
+	struct store_signed *v;
+
+	if (a->acting == NULL || a->acting->key == NULL)
+		return NULL;
+	q = as_seen(a->acting);
+	if (!replay_keep(a->replay, &q))
+		return NULL;
+	v = zr_xcalloc(1, sizeof(*v));
+	v->time = q.time;
+	memcpy(v->key, q.key, name_len(q.key));
+	return v;
+}
+
+/* Keys that are not configured any more leave nothing behind. */
+static int
+load_signed(void *arg, const struct store_signed *v)
+{
+	struct agent *a = arg;
+	struct store_order *o;
+
+	if (config_key_find(a->cfg, v->key) != NULL) {
+		replay_floor(a->replay, v->key, v->time);
+		return 0;
+	}
+	o = store_order_new(STORE_SIGNED, 0);
+	memcpy(o->signature.key, v->key, sizeof(o->signature.key));
+	agent_store(a, o, false);
+	return 0;
+}
+
+int
+verify_load(struct agent *a, struct zr_err *e)
+{
+	return store_each_signed(a->store, load_signed, a, e);
 }
 
 void

@@ -302,7 +302,10 @@ static const struct schema_key primary_keys[] = {
 	       "signed with it, too, and NOTIFY(AXFR) must be (forced). The word none is no key."},
     {"notify-key", VALUE_KEY, AT(notify_key), .def = "none",
 	.doc = "The name of the key that each NOTIFY from it must be signed with, also where the "
-	       "address is right; without one, NOTIFY(SOA) is taken by address."},
+	       "address is right; without one, NOTIFY(SOA) is taken by address. What was signed "
+	       "earlier than the last one that was acted upon before a restart is refused after it "
+	       "(BADTIME): of several senders with one key, one whose clock is behind is refused "
+	       "for that long, and NOTIFY(AXFR) in the second of that last one, too."},
     {"max-transfers", VALUE_COUNT, AT(max_transfers), .def = "8", .min = 1, .max = 10000,
 	.doc = "Transfers from it at the same time."},
     {"soa-rate", VALUE_COUNT, AT(soa_rate), .def = "10000", .min = 1, .max = 1000000,

@@ -20,6 +20,8 @@ struct place {
 
 struct newest {
 	uint64_t time;
+	uint64_t floor; /* of the process before this one; 0: none */
+	uint64_t kept;	/* what the caller has kept of this process; 0: nothing */
 	uint8_t key[NAME_MAX_LEN];
 };
 
@@ -83,47 +85,87 @@ find(const struct replay *r, uint64_t h)
 	return REPLAY_PLACES;
 }
 
-enum replay_verdict
-replay_check(
-    const struct replay *r, const uint8_t *key, uint64_t time, const uint8_t *mac, size_t mac_len)
+static struct newest *
+newest_of(struct replay *r, const uint8_t *key)
 {
-	const struct newest *n;
+	size_t len = name_len(key);
+	struct newest *n = table_get(r->keys, key, len);
 
-	if (find(r, hash(key, mac, mac_len)) < REPLAY_PLACES)
+	if (n != NULL)
+		return n;
+	n = zr_xcalloc(1, sizeof(*n));
+	memcpy(n->key, key, len);
+	(void)table_put(r->keys, n->key, len, n);
+	return n;
+}
+
+/* A time that counts, or 0. */
+static uint64_t
+sane(uint64_t time, uint64_t now)
+{
+	return time <= now + REPLAY_AHEAD_S ? time : 0;
+}
+
+enum replay_verdict
+replay_check(const struct replay *r, const struct replay_request *q, uint64_t now)
+{
+	const struct newest *n = table_get(r->keys, q->key, name_len(q->key));
+	uint64_t newest, floor;
+
+	if (find(r, hash(q->key, q->mac, q->mac_len)) < REPLAY_PLACES)
 		return REPLAY_SEEN;
-	n = table_get(r->keys, key, name_len(key));
-	if (n != NULL && n->time > REPLAY_LATE_S && time < n->time - REPLAY_LATE_S)
+	if (n == NULL)
+		return REPLAY_NEW;
+	newest = sane(n->time, now);
+	if (newest > REPLAY_LATE_S && q->time < newest - REPLAY_LATE_S)
 		return REPLAY_LATE;
+	floor = sane(n->floor, now);
+	if (q->time < floor || (q->forced && q->time == floor))
+		return REPLAY_OLD;
 	return REPLAY_NEW;
 }
 
 void
-replay_note(struct replay *r, const uint8_t *key, uint64_t time, const uint8_t *mac, size_t mac_len)
+replay_note(struct replay *r, const struct replay_request *q, uint64_t now)
 {
-	uint64_t h = hash(key, mac, mac_len);
-	size_t len = name_len(key), at = first_place(h), to = at;
-	struct newest *n = table_get(r->keys, key, len);
+	uint64_t h = hash(q->key, q->mac, q->mac_len);
+	size_t at = first_place(h), to = at;
+	struct newest *n = newest_of(r, q->key);
 
-	if (n == NULL) {
-		n = zr_xcalloc(1, sizeof(*n));
-		memcpy(n->key, key, len);
-		(void)table_put(r->keys, n->key, len, n);
-	}
-	if (time > n->time)
-		n->time = time;
+	if (q->time > sane(n->time, now))
+		n->time = q->time;
 	if (find(r, h) < REPLAY_PLACES)
 		return;
 	for (size_t i = at; i < at + WAYS; i++)
 		if (r->place[i].time < r->place[to].time)
 			to = i;
-	r->place[to] = (struct place){h, time};
+	r->place[to] = (struct place){h, q->time};
 }
 
 void
-replay_forget(struct replay *r, const uint8_t *key, const uint8_t *mac, size_t mac_len)
+replay_forget(struct replay *r, const struct replay_request *q)
 {
-	size_t i = find(r, hash(key, mac, mac_len));
+	size_t i = find(r, hash(q->key, q->mac, q->mac_len));
 
 	if (i < REPLAY_PLACES)
 		r->place[i] = (struct place){0, 0};
+	newest_of(r, q->key)->kept = 0;
+}
+
+void
+replay_floor(struct replay *r, const uint8_t *key, uint64_t time)
+{
+	newest_of(r, key)->floor = time;
+}
+
+/* One that is much older was not signed by the clock that the kept one was. */
+bool
+replay_keep(struct replay *r, const struct replay_request *q)
+{
+	struct newest *n = newest_of(r, q->key);
+
+	if (q->time <= n->kept && n->kept <= q->time + 2 * REPLAY_AHEAD_S)
+		return false;
+	n->kept = q->time;
+	return true;
 }

@@ -134,6 +134,8 @@ order_size(enum store_op op)
 		return SIZE_WITH(forced_peer);
 	case STORE_NO_AXFR:
 		return SIZE_WITH(no_axfr);
+	case STORE_SIGNED:
+		return SIZE_WITH(signature);
 	case STORE_HOOK_SET:
 		return SIZE_WITH(hook);
 	case STORE_AMBIGUOUS_CLEAR:
@@ -164,6 +166,9 @@ store_order_free(struct store_order *o)
 	switch (o->op) {
 	case STORE_ADD_ZONE:
 		free(o->add.zone);
+		break;
+	case STORE_MARK:
+		free(o->mark.signature);
 		break;
 	case STORE_STAGE:
 		stage_batch_free(o->stage.batch);

@@ -101,6 +101,7 @@ static const struct {
     [STORE_LOG_TRANSFER] = {"log-transfer", peers_log},
     [STORE_FORCED_PEER] = {"forced-peer", forced_row_peer},
     [STORE_NO_AXFR] = {"no-axfr", forced_row_no_axfr},
+    [STORE_SIGNED] = {"signed", signed_run},
     [STORE_AMBIGUOUS_CLEAR] = {"ambiguous-clear", commit_settle},
     [STORE_HOOK_SET] = {"hook-set", hook_row_set},
     [STORE_SWEEP] = {"sweep", sweep_run},

@@ -132,6 +132,14 @@ struct store_hook {
 	uint32_t tries;
 };
 
+/* The newest time at which a key has signed a NOTIFY that was acted upon (TS-09). */
+struct store_signed {
+	uint64_t time;	  /* seconds */
+	uint8_t key[255]; /* its name, lower-case wire */
+};
+/* Two clocks, not one: the later time takes the place of an earlier one that is so much above. */
+#define STORE_SIGNED_APART_S 7200
+
 /* How a try of it ended. */
 struct store_hook_result {
 	struct zr_wall at;
@@ -204,6 +212,7 @@ enum store_op {
 	STORE_LOG_TRANSFER, /* log: a transfer out, or one that failed */
 	STORE_FORCED_PEER,  /* forced_peer: what became of the last forced transfer at an address */
 	STORE_NO_AXFR,	    /* no_axfr: remembers an address; until unset: forgets it */
+	STORE_SIGNED,	    /* signature: remembers the time of a key; time 0: forgets it */
 	/*
 	 * settle: every downstream has fetched this version or a later one, so nobody holds what
 	 * was before it (A-10 (2)).  What became ambiguous later stays as it is.
@@ -337,6 +346,8 @@ struct store_order {
 			struct zr_wall since;
 			char notifier[64];
 			bool authenticated;
+			/* Of the NOTIFY, when it was signed; owned (free), may be NULL. */
+			struct store_signed *signature;
 		} mark;
 		struct {
 			int64_t version;
@@ -360,6 +371,7 @@ struct store_order {
 		struct store_peer peer;
 		struct store_forced_peer forced_peer;
 		struct store_no_axfr no_axfr;
+		struct store_signed signature;
 		struct {
 			int64_t version; /* 0: whatever is ambiguous now */
 		} settle;
@@ -406,6 +418,8 @@ int store_each_forced_peer(struct store *s, int (*cb)(void *, const struct store
     void *arg, struct zr_err *e);
 int store_each_no_axfr(
     struct store *s, int (*cb)(void *, const struct store_no_axfr *), void *arg, struct zr_err *e);
+int store_each_signed(
+    struct store *s, int (*cb)(void *, const struct store_signed *), void *arg, struct zr_err *e);
 int store_each_hook(
     struct store *s, int (*cb)(void *, const struct store_hook *), void *arg, struct zr_err *e);
 int store_start(struct store *s, struct zr_err *e);

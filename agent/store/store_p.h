@@ -101,11 +101,14 @@ int peers_seen(struct store *s, struct store_order *o, struct zr_err *e);
 int peers_log(struct store *s, struct store_order *o, struct zr_err *e);
 int forced_row_peer(struct store *s, struct store_order *o, struct zr_err *e);
 int forced_row_no_axfr(struct store *s, struct store_order *o, struct zr_err *e);
+int signed_run(struct store *s, struct store_order *o, struct zr_err *e);
 int hook_row_set(struct store *s, struct store_order *o, struct zr_err *e);
 int sweep_run(struct store *s, struct store_order *o, struct zr_err *e);
 
 /* ---- what they share ---- */
 
+/* With a mark, in its transaction. */
+int signed_put(struct store *s, const struct store_signed *v, struct zr_err *e);
 /* Runs a statement whose only parameter is :zone. */
 int run_zone(struct db *db, enum sql_id id, int64_t zone, struct zr_err *e);
 

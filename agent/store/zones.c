@@ -121,7 +121,9 @@ zones_mark(struct store *s, struct store_order *o, struct zr_err *e)
 	q_time(&q, ":since", o->mark.since);
 	q_text(&q, ":notifier", force ? o->mark.notifier : "");
 	q_int(&q, ":authenticated", force && o->mark.authenticated);
-	return q_run(&q, e);
+	if (q_run(&q, e) < 0)
+		return -1;
+	return o->mark.signature != NULL ? signed_put(s, o->mark.signature, e) : 0;
 }
 
 int

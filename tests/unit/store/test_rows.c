@@ -63,6 +63,105 @@ test_mark_only_rises(void **state)
 	fx_fails(b, o, ZR_NOTFOUND);
 }
 
+/* ---- what was signed (TS-09) ---- */
+
+static struct store_signed *
+signature(const char *key, uint64_t time)
+{
+	struct store_signed *v = zr_xcalloc(1, sizeof(*v));
+
+	v->time = time;
+	v->key[0] = (uint8_t)strlen(key);
+	memcpy(v->key + 1, key, strlen(key));
+	return v;
+}
+
+static void
+put_signature(struct fx *b, const char *key, uint64_t time)
+{
+	struct store_order *o = store_order_new(STORE_SIGNED, 0);
+	struct store_signed *v = signature(key, time);
+
+	o->signature = *v;
+	free(v);
+	fx_ok(b, o);
+}
+
+static int
+take_signature(void *arg, const struct store_signed *v)
+{
+	char *out = arg;
+	size_t len = strlen(out);
+
+	snprintf(out + len, 200 - len, "%s %llu;", (const char *)v->key + 1,
+	    (unsigned long long)v->time);
+	return 0;
+}
+
+static void
+expect_signatures(struct fx *b, const char *want)
+{
+	struct store_conf conf = {.path = b->path};
+	struct zr_err e = {0};
+	char out[200] = "";
+
+	fx_close(b);
+	if (store_open(&b->s, &conf, &e) != 0 ||
+	    store_each_signed(b->s, take_signature, out, &e) != 0)
+		fail_msg("%s", e.text);
+	store_stop(b->s);
+	b->s = NULL;
+	fx_open(b);
+	assert_string_equal(out, want);
+}
+
+static void
+test_signature_goes_with_its_mark(void **state)
+{
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a");
+	struct store_order *o = store_order_new(STORE_MARK, zone);
+
+	o->mark.pending = PENDING_FORCE;
+	o->mark.signature = signature("one", 100);
+	fx_ok(b, o);
+	expect_pending(b, PENDING_FORCE, 0);
+	expect_signatures(b, "one 100;");
+	/* The mark is not new, but the time is. */
+	o = store_order_new(STORE_MARK, zone);
+	o->mark.pending = PENDING_CHECK;
+	o->mark.signature = signature("one", 101);
+	fx_ok(b, o);
+	expect_signatures(b, "one 101;");
+	/* No mark, no time. */
+	o = store_order_new(STORE_MARK, zone + 99);
+	o->mark.pending = PENDING_FORCE;
+	o->mark.signature = signature("one", 102);
+	fx_fails(b, o, ZR_NOTFOUND);
+	expect_signatures(b, "one 101;");
+}
+
+static void
+test_signatures_only_rise(void **state)
+{
+	struct fx *b = *state;
+
+	put_signature(b, "one", 10000);
+	put_signature(b, "one", 9999);
+	put_signature(b, "two", 5);
+	expect_signatures(b, "one 10000;two 5;");
+	put_signature(b, "one", 10001);
+	put_signature(b, "two", 0); /* forgotten */
+	put_signature(b, "three", 0);
+	expect_signatures(b, "one 10001;");
+	/* The clock was wrong when this one came. */
+	put_signature(b, "one", 90000);
+	put_signature(b, "one", 90000 - STORE_SIGNED_APART_S);
+	expect_signatures(b, "one 90000;");
+	put_signature(b, "one", 90000 - STORE_SIGNED_APART_S - 1);
+	expect_signatures(b, "one 82799;");
+}
+
 static void
 test_timers(void **state)
 {
@@ -434,6 +533,8 @@ test_enumerate_before_start(void **state)
 
 static const struct CMUnitTest tests[] = {
     FX_TEST(test_mark_only_rises),
+    FX_TEST(test_signature_goes_with_its_mark),
+    FX_TEST(test_signatures_only_rise),
     FX_TEST(test_timers),
     FX_TEST(test_removed_zone_can_come_back),
     FX_TEST(test_removed_zone_is_swept),

@@ -78,6 +78,7 @@ may_scan(int id)
 	case SQL_FORCED_PEER_EACH:
 	case SQL_NO_AXFR_EACH:
 	case SQL_NO_AXFR_EXPIRE:
+	case SQL_SIGNED_EACH:
 	case SQL_HOOK_EACH:
 	case SQL_HOOK_LAST_ID:
 		return true;
