@@ -11,7 +11,7 @@ _Static_assert(sizeof(sched_lane_names) / sizeof(sched_lane_names[0]) == LANE_CO
 const char *const sched_what_names[] = {"soa", "transfer", "forced"};
 _Static_assert(sizeof(sched_what_names) / sizeof(sched_what_names[0]) == SCHED_WHAT_COUNT, "names");
 
-/* Every so many grants one goes to the lowest lane with work. */
+/* Of so many grants of a kind one goes to the lowest lane with work. */
 #define TURN_LOWEST 16
 
 /* ---- rings: the lines of one kind which have work in one lane and are not parked ---- */
@@ -311,6 +311,13 @@ line_open(struct sched *s, struct sched_line *l, int64_t now)
 	return true;
 }
 
+/* Forced transfers use the slots of the others, so they share their turns. */
+static unsigned
+turns_of(unsigned what)
+{
+	return what == SCHED_FORCED ? SCHED_TRANSFER : what;
+}
+
 static void
 grant(struct sched *s, struct sched_line *l, struct sched_node *n, int64_t now)
 {
@@ -320,7 +327,7 @@ grant(struct sched *s, struct sched_line *l, struct sched_node *n, int64_t now)
 	count_running(s, l->peer, l->what, 1);
 	bucket_take(&l->bucket, &l->limits.rate, now);
 	bucket_take(&s->bucket[l->what], &s->limits[l->what].rate, now);
-	s->turn++;
+	s->turn[turns_of(l->what)]++;
 }
 
 static enum sched_verdict
@@ -359,14 +366,13 @@ wake_waiting(struct sched *s, int64_t now)
 enum sched_verdict
 sched_take(struct sched *s, struct zr_mono now, struct sched_node **node, struct zr_mono *again)
 {
-	bool lowest = s->turn % TURN_LOWEST == TURN_LOWEST - 1;
-
 	*node = NULL;
 	again->us = 0;
 	wake_waiting(s, now.us);
 	for (unsigned i = 0; i < LANE_COUNT; i++) {
-		unsigned lane = lowest ? LANE_COUNT - 1 - i : i;
 		for (unsigned w = 0; w < SCHED_WHAT_COUNT; w++) {
+			bool lowest = s->turn[turns_of(w)] % TURN_LOWEST == TURN_LOWEST - 1;
+			unsigned lane = lowest ? LANE_COUNT - 1 - i : i;
 			enum sched_verdict v = take_from(s, w, lane, now.us, node, again);
 			if (v != SCHED_NOTHING)
 				return v;

@@ -74,7 +74,7 @@ struct sched {
 	struct bucket bucket[SCHED_WHAT_COUNT];
 	uint32_t running[SCHED_WHAT_COUNT];
 	uint32_t queued[SCHED_WHAT_COUNT];
-	uint64_t turn; /* takes so far */
+	uint64_t turn[SCHED_WHAT_COUNT]; /* grants so far; forced ones count as transfers */
 };
 
 /* Limits over all primaries.  Forced transfers also use a transfer slot, here and per primary. */

@@ -118,6 +118,34 @@ a_flood_does_not_starve_the_lowest_lane(void **state)
 	assert_int_equal(when, 31);
 }
 
+/*
+ * Each NOTIFY leads to one check and one transfer, so the grants of two kinds alternate: the turns
+ * of the lowest lane must not always fall upon the same kind, which may have nothing there.
+ */
+static void
+kinds_that_alternate_do_not_starve_the_lowest_lane(void **state)
+{
+	struct sched_limits all[SCHED_WHAT_COUNT] = {[SCHED_TRANSFER] = {.slots = 1}};
+	unsigned running = 1, i;
+
+	(void)state;
+	start(all, unlimited);
+	enqueue(running, 0, SCHED_TRANSFER, LANE_NOTIFY);
+	assert_grants(running);
+	enqueue(60, 1, SCHED_TRANSFER, LANE_REFRESH);
+	for (i = 0; i < 40 && node[60].state == SCHED_QUEUED; i++) {
+		enqueue(0, 0, SCHED_SOA, LANE_NOTIFY);
+		assert_grants(0);
+		assert_nothing();
+		sched_release(&sched, &node[0]);
+		enqueue(3 - running, 0, SCHED_TRANSFER, LANE_NOTIFY);
+		sched_release(&sched, &node[running]);
+		assert_int_equal(take(), SCHED_GRANT);
+		running = 3 - running;
+	}
+	assert_int_equal(i, 15);
+}
+
 static void
 slots_of_one_and_of_all(void **state)
 {
@@ -446,6 +474,7 @@ main(void)
 	    cmocka_unit_test(lanes_in_order),
 	    cmocka_unit_test(primaries_take_turns),
 	    cmocka_unit_test(a_flood_does_not_starve_the_lowest_lane),
+	    cmocka_unit_test(kinds_that_alternate_do_not_starve_the_lowest_lane),
 	    cmocka_unit_test(slots_of_one_and_of_all),
 	    cmocka_unit_test(parked_primary_comes_back),
 	    cmocka_unit_test(forced_needs_a_transfer_slot_too),
