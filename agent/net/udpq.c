@@ -149,15 +149,17 @@ static void
 on_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct udpq_query *q = arg;
-	int64_t left_us;
-	bool over;
+	int64_t until_us = q->deadline_us, left_us;
+	bool late = (what & EV_TIMEOUT) != 0, over;
 
 	(void)fd;
-	over = (what & EV_READ) != 0 && read_all(q);
+	/* Also when the time is up: while we stood still an answer may have come (the loop tells of
+	 * the time only). */
+	over = read_all(q);
 	if (!over) {
 		left_us = q->deadline_us - clock_now().mono.us;
 		/* The loop's idea of the time may be a little ahead of ours. */
-		if (left_us > 0 && (what & EV_TIMEOUT) == 0) {
+		if (left_us > 0 && (!late || q->deadline_us != until_us)) {
 			arm(q, left_us);
 			return;
 		}

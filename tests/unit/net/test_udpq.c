@@ -230,6 +230,29 @@ test_resend(void **state)
 	close(fd);
 }
 
+/* The process stood still for longer than the answer took: what the kernel has is no silence. */
+static void
+test_answer_while_standing_still(void **state)
+{
+	struct udpq *pool = udpq_new(base, 10);
+	struct zr_addr peer = ip("127.0.0.1"), from;
+	int fd = plain_bound(SOCK_DGRAM, &peer);
+	struct ask a = {.refuse = 1};
+
+	(void)state;
+	assert_true(ask(&a, pool, &peer, 20 * ZR_US_PER_MS));
+	from = read_query(fd);
+	plain_sendto(fd, "no", 2, &from);
+	plain_sendto(fd, "yes", 3, &from);
+	usleep(50000);
+	PUMP(base, udpq_count(pool) == 0);
+	assert_int_equal(a.timeouts, 0);
+	assert_int_equal(a.data, 2);
+	assert_int_equal(a.first, 'y');
+	udpq_free(pool);
+	close(fd);
+}
+
 static void
 test_icmp_error(void **state)
 {
@@ -394,6 +417,7 @@ main(void)
 	    cmocka_unit_test(test_source),
 	    cmocka_unit_test(test_timeout),
 	    cmocka_unit_test(test_resend),
+	    cmocka_unit_test(test_answer_while_standing_still),
 	    cmocka_unit_test(test_icmp_error),
 	    cmocka_unit_test(test_limit),
 	    cmocka_unit_test(test_no_descriptor_left),
