@@ -2,6 +2,8 @@
 /*
  * A whole zone: order -> packer -> layout (what is new) and diff (what changed) -> stager.
  *
+ *   SMALL --last record--> APPEND (sorted in memory) -----------------------> FINISH -> DONE
+ *         --too many--> what came joins, sorted
  *   RECEIVING --last record--> nothing spilled ----------------------------> FINISH -> DONE
  *                              only NSEC3 spilled --> APPEND (sorted) ------> FINISH
  *                              out of order --> COLLECT (staged records join the spill)
@@ -28,10 +30,12 @@
 #define STEP_RECORDS 4000
 /* Segments read back by one fullload_step() while collecting. */
 #define STEP_SEGMENTS 64
+/* What a record may take in a spill beside its octets. */
+#define SMALL_HEAD (RR_KEY_MAX + 24)
 /* The temporary file may take so many times the size limit of the zone: keys and row overhead. */
 #define SPILL_FACTOR 4
 
-enum phase { RECEIVING, APPEND, COLLECT, ABORTING, DONE };
+enum phase { SMALL, RECEIVING, APPEND, COLLECT, ABORTING, DONE };
 
 struct fullload {
 	struct load_env env;
@@ -46,6 +50,8 @@ struct fullload {
 	struct deltapack *dels, *adds;
 	uint32_t chunk[2];
 	uint32_t from_serial, to_serial;
+	struct spill *small; /* SMALL: all records so far */
+	size_t small_octets;
 	struct spill *spill;
 	struct oldsegs staged; /* COLLECT */
 	size_t staged_pos;
@@ -213,6 +219,54 @@ static const struct order_ops order_ops = {
     .spill = on_spill,
 };
 
+/* ---- small zones ---- */
+
+/*
+ * A zone that ends within so many octets is sorted before anything is packed.  Else each that comes
+ * in another order than ours would be staged, read back and staged again: with 10,000 of them that
+ * was half of all the work.
+ */
+static int
+start_small(struct fullload *l, struct zr_err *e)
+{
+	if (l->env.small == 0) {
+		l->phase = RECEIVING;
+		return 0;
+	}
+	if (spill_open(&l->small, l->env.spill_dir, UINT64_MAX, e) != 0)
+		return -1;
+	spill_set_memory(l->small, l->env.small);
+	return 0;
+}
+
+static int
+small_add(struct fullload *l, const struct rr *rr, struct zr_err *e)
+{
+	uint8_t key[RR_KEY_MAX];
+	size_t key_len = rr_key(rr, l->env.job->zone, key, NULL);
+
+	l->small_octets += key_len + rr->owner_len + rr->rdlen + SMALL_HEAD - RR_KEY_MAX;
+	return spill_add(l->small, key, key_len, rr, e);
+}
+
+/* It is larger: the order in which records come does not matter, so the sorted ones go first. */
+static int
+small_ends(struct fullload *l, struct zr_err *e)
+{
+	struct rr rr;
+	int rc;
+
+	l->phase = RECEIVING;
+	if (spill_sort(l->small, e) != 0)
+		return -1;
+	while ((rc = spill_next(l->small, &rr, e)) > 0)
+		if (order_add(l->order, &rr, e) != 0)
+			return -1;
+	spill_close(l->small);
+	l->small = NULL;
+	return rc;
+}
+
 /* ---- life ---- */
 
 static void
@@ -295,7 +349,7 @@ fullload_new(const struct load_env *env, const struct rr *soa, struct zr_err *e)
 	if (oldsegs_load(&l->old, env->reader, env->job->zone_id,
 		env->job->stored ? env->job->version : 0, e) != 0)
 		goto fail;
-	if (start_pipeline(l, e) != 0)
+	if (start_pipeline(l, e) != 0 || start_small(l, e) != 0)
 		goto fail;
 	return l;
 fail:
@@ -309,6 +363,7 @@ fullload_free(struct fullload *l)
 	if (l == NULL)
 		return;
 	clear_pipeline(l);
+	spill_close(l->small);
 	spill_close(l->spill);
 	oldsegs_clear(&l->old);
 	oldsegs_clear(&l->staged);
@@ -321,6 +376,12 @@ fullload_free(struct fullload *l)
 int
 fullload_add(struct fullload *l, const struct rr *rr, struct zr_err *e)
 {
+	if (l->phase == SMALL) {
+		if (l->small_octets + rr->owner_len + rr->rdlen + SMALL_HEAD <= l->env.small)
+			return small_add(l, rr, e);
+		if (small_ends(l, e) != 0)
+			return -1;
+	}
 	return order_add(l->order, rr, e);
 }
 
@@ -397,6 +458,17 @@ append(struct fullload *l, struct zr_err *e)
 	return finish(l, e);
 }
 
+static enum load_state
+received_small(struct fullload *l, struct zr_err *e)
+{
+	if (spill_sort(l->small, e) != 0)
+		return LOAD_FAIL;
+	l->spill = l->small;
+	l->small = NULL;
+	l->phase = APPEND;
+	return append(l, e);
+}
+
 static int
 collect_segment(struct fullload *l, struct unpacker *u, const struct segref *ref, struct zr_err *e)
 {
@@ -465,6 +537,8 @@ enum load_state
 fullload_step(struct fullload *l, struct zr_err *e)
 {
 	switch (l->phase) {
+	case SMALL:
+		return received_small(l, e);
 	case RECEIVING:
 		return received(l, e);
 	case APPEND:

@@ -575,8 +575,7 @@ job_start(struct worker *w, struct job_mail *m)
 	j->kick = event_new(w->base, -1, 0, on_kick, j);
 	event_add(j->tick, &tick);
 	stager_init(&j->stager, w->conf.store, w->in, j, m->zone_id, m->version + 1);
-	j->env = (struct load_env){
-	    .job = m, .stager = &j->stager, .reader = w->reader, .spill_dir = w->spill_dir};
+	j->env = (struct load_env){m, &j->stager, w->reader, w->spill_dir, FULLLOAD_SMALL};
 	table_put(w->jobs, &m->job, sizeof(m->job), j);
 	if (w->stopping)
 		job_cancel(j);

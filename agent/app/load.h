@@ -29,6 +29,7 @@ struct load_env {
 	struct stager *stager;
 	struct reader *reader;
 	const char *spill_dir;
+	size_t small; /* a whole zone of so many octets is sorted before it is packed; 0: none */
 };
 
 struct load_result {
@@ -38,6 +39,9 @@ struct load_result {
 };
 
 /* ---- a whole zone ---- */
+
+/* Such a zone is sorted in memory, in whatever order it comes. */
+#define FULLLOAD_SMALL (64 * 1024)
 
 struct fullload;
 

@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 #define MEMORY ((size_t)8 * 1024 * 1024) /* of a run; then of all read buffers */
-#define READ_MIN 8192			 /* of one read buffer */
+#define REC_FIRST 256
+#define READ_MIN 8192 /* of one read buffer */
 #define READ_MAX 262144
 #define WRITE_MAX 262144
 
@@ -40,6 +41,7 @@ struct source {
 struct spill {
 	char *dir;
 	int fd; /* -1: nothing written yet */
+	size_t memory;
 	uint64_t file_len;
 	uint64_t octets, max_octets, count;
 	/* the run being filled */
@@ -125,9 +127,16 @@ spill_open(struct spill **out, const char *dir, uint64_t max_octets, struct zr_e
 	(void)e;
 	s->dir = zr_xstrdup(dir);
 	s->fd = -1;
+	s->memory = MEMORY;
 	s->max_octets = max_octets;
 	*out = s;
 	return 0;
+}
+
+void
+spill_set_memory(struct spill *s, size_t octets)
+{
+	s->memory = octets;
 }
 
 void
@@ -251,16 +260,16 @@ room(struct spill *s, size_t size)
 
 	/* All at once: pages not written to cost nothing, and records must not move. */
 	if (s->mem == NULL)
-		s->mem = zr_try_alloc(MEMORY);
-	if (s->mem == NULL || MEMORY - s->used < size)
+		s->mem = zr_try_alloc(s->memory);
+	if (s->mem == NULL || s->memory - s->used < size)
 		return false;
 	if (s->recs < s->rec_cap)
 		return true;
-	rec = zr_try_realloc(s->rec, (s->rec_cap * 2 + 1024) * sizeof(*rec));
+	rec = zr_try_realloc(s->rec, (s->rec_cap * 2 + REC_FIRST) * sizeof(*rec));
 	if (rec == NULL)
 		return false;
 	s->rec = rec;
-	s->rec_cap = s->rec_cap * 2 + 1024;
+	s->rec_cap = s->rec_cap * 2 + REC_FIRST;
 	return true;
 }
 
@@ -283,7 +292,7 @@ spill_add(
 	if (s->octets + h.size > s->max_octets)
 		return zr_fail(e, ZR_LIMIT, "sorting the zone takes more than %llu octets on disk",
 		    (unsigned long long)s->max_octets);
-	if (s->used + h.size > MEMORY && end_run(s, e) < 0)
+	if (s->used + h.size > s->memory && end_run(s, e) < 0)
 		return -1;
 	if (!room(s, h.size))
 		return zr_fail(

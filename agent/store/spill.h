@@ -19,6 +19,8 @@ struct spill;
  * each with its key and 20 octets, is ZR_LIMIT.
  */
 int spill_open(struct spill **out, const char *dir, uint64_t max_octets, struct zr_err *e);
+/* Before the first record: so much memory instead; no record may take more. */
+void spill_set_memory(struct spill *s, size_t octets);
 void spill_close(struct spill *s); /* NULL is fine; removes the file */
 int spill_add(
     struct spill *s, const uint8_t *key, size_t key_len, const struct rr *rr, struct zr_err *e);

@@ -274,6 +274,7 @@ env_of(struct load *l)
 	    .stager = &l->stager,
 	    .reader = l->b->fx.r,
 	    .spill_dir = l->b->fx.dir,
+	    .small = l->small,
 	};
 }
 

@@ -40,6 +40,7 @@ struct load {
 	struct mbox *box;
 	struct stager stager;
 	struct load_result result;
+	size_t small;	       /* of load_env; 0 after load_init() */
 	unsigned waits, mores; /* answers of load_step() */
 	unsigned posted;       /* orders the stager sent */
 	bool ok;

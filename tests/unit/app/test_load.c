@@ -20,14 +20,17 @@ below(uint64_t n)
 
 /* ---- histories ---- */
 
+/* Every zone is stored as the same segments, whether or not it was sorted before. */
 static void
 next_full(struct bed *b, struct model *m, enum stream_style style)
 {
+	static const size_t small[] = {0, 2000, FULLLOAD_SMALL, 1024 * 1024};
 	struct load l;
 	struct stream s;
 
 	stream_make(&s, &gen, m, style);
 	load_init(&l, b, XFRIN_AXFR);
+	l.small = small[below(sizeof(small) / sizeof(small[0]))];
 	load_full(&l, &s);
 	load_commit(&l, m, NULL, 0);
 	load_clear(&l);
@@ -64,11 +67,13 @@ step_full(struct bed *b)
 static void
 step_back(struct bed *b)
 {
+	int64_t version = b->version;
 	struct model m;
 
 	changed(b, &m, b->serial - (uint32_t)below(3));
 	next_full(b, &m, STREAM_SORTED);
-	assert_int_equal(b->pasts, 0);
+	if (b->version != version) /* by chance it is the same serial with the same content */
+		assert_int_equal(b->pasts, 0);
 }
 
 static void
