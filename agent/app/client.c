@@ -135,11 +135,12 @@ pull_segment(void *arg, struct xfrstream_piece *p, struct zr_err *e)
 	if (segcache_get(w->segments, s->ids + s->pos, s->n - s->pos, w->streams, &data, &len, e) !=
 	    0)
 		return -1;
-	buf_reset(&s->piece); /* the stream holds it while others take their turns */
-	buf_bytes(&s->piece, data, len);
-	if (s->piece.bad)
-		return zr_fail(e, ZR_NOMEM, "no memory for a segment of %zu octets", len);
-	*p = (struct xfrstream_piece){s->piece.data, s->piece.len, s->rrs[s->pos]};
+	*p = (struct xfrstream_piece){
+	    .data = data,
+	    .len = len,
+	    .rrs = s->rrs[s->pos],
+	    .more = s->pos + 1 < s->n,
+	};
 	s->pos++;
 	return 1;
 }
@@ -155,7 +156,8 @@ pull_chunk(void *arg, struct xfrstream_piece *p, struct zr_err *e)
 	rc = reader_journal_chunk(
 	    s->client->w->reader, s->m->zone_id, s->m->version, &s->journal, &s->piece, &rrs, e);
 	if (rc > 0)
-		*p = (struct xfrstream_piece){s->piece.data, s->piece.len, rrs};
+		*p = (struct xfrstream_piece){
+		    .data = s->piece.data, .len = s->piece.len, .rrs = rrs};
 	return rc;
 }
 
@@ -246,11 +248,17 @@ send_servfail(struct client *c, struct outstream *s)
 
 /* The stream at the head makes one message and goes to the end of the line.  False: client gone. */
 static bool
-stream_turn(struct client *c, struct buf *b)
+stream_turn(struct client *c)
 {
 	struct outstream *s = c->streams, **tail = &c->streams;
 	struct zr_err e = {0};
-	int rc = xfrstream_next(&s->x, b, &e);
+	struct buf b;
+	int rc;
+
+	if (conn_begin_message(c->conn, &b))
+		rc = xfrstream_next(&s->x, &b, &e);
+	else
+		rc = zr_fail(&e, ZR_IO, "the connection takes nothing more");
 
 	if (rc < 0 && s->x.messages == 0) { /* nothing was sent: it can be said in words */
 		send_servfail(c, s);
@@ -259,10 +267,10 @@ stream_turn(struct client *c, struct buf *b)
 		return true;
 	}
 	if (rc > 0)
-		pad(s, b);
-	if (rc > 0 && sign(s, b, &e) != 0)
+		pad(s, &b);
+	if (rc > 0 && sign(s, &b, &e) != 0)
 		rc = -1;
-	if (rc > 0 && !conn_send(c->conn, b->data, b->len, NULL, 0))
+	if (rc > 0 && !conn_end_message(c->conn, &b))
 		rc = zr_fail(&e, ZR_IO, "the connection takes nothing more");
 	if (rc < 0) {
 		/* Half a zone must not look like a whole one: reset. */
@@ -295,12 +303,10 @@ out_high(const struct worker *w)
 static bool
 pump(struct client *c)
 {
-	struct buf b = BUF_INIT;
 	bool there = true;
 
 	while (there && c->streams != NULL && conn_pending(c->conn) < out_high(c->w))
-		there = stream_turn(c, &b);
-	buf_clear(&b);
+		there = stream_turn(c);
 	return there;
 }
 

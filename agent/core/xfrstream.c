@@ -27,6 +27,7 @@ pull(struct xfrstream *s, struct zr_err *e)
 	int got = s->spec.pull(s->spec.arg, &s->piece, e);
 
 	s->have_piece = got == 1;
+	s->due = false;
 	return got < 0 ? -1 : 0;
 }
 
@@ -58,7 +59,10 @@ put_pieces(struct xfrstream *s, struct buf *b, uint64_t *count, struct zr_err *e
 	for (unsigned n = 0; s->have_piece && joins(s, b, n, *count); n++) {
 		buf_bytes(b, s->piece.data, s->piece.len);
 		*count += s->piece.rrs;
-		if (pull(s, e) < 0)
+		if (s->piece.more) {
+			s->have_piece = false;
+			s->due = true;
+		} else if (pull(s, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -103,6 +107,8 @@ xfrstream_next(struct xfrstream *s, struct buf *b, struct zr_err *e)
 		return 0;
 	if (first && start(s, e) < 0)
 		return -1;
+	if (s->due && pull(s, e) < 0)
+		return -1;
 	xfr_begin(b, s->spec.req);
 	if (first && s->spec.kind == XFRSTREAM_DIFF) {
 		xfr_soa(b, s->spec.soa);
@@ -110,7 +116,7 @@ xfrstream_next(struct xfrstream *s, struct buf *b, struct zr_err *e)
 	}
 	if (put_pieces(s, b, &count, e) < 0)
 		return -1;
-	if (!s->have_piece && count < COUNT_MAX &&
+	if (!s->have_piece && !s->due && count < COUNT_MAX &&
 	    room(s, b) >= SOA_FIXED + (size_t)s->spec.soa->rdlen) {
 		xfr_soa(b, s->spec.soa);
 		count++;

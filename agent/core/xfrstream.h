@@ -5,6 +5,9 @@
  * message of its own, or journal chunks (wire/delta.h), which are joined.  Pure: what a pull does
  * is its own matter.  RFC 5936 section 2.2, RFC 1995 section 4; X-24..X-27, I-17, XO-08.
  *
+ * Segments lie where they are read only until the next pull, which is one of the next message
+ * (`more`): so nobody keeps a copy while other streams have their turns.
+ *
  * Each message is header and question, then whole pieces as they are, then perhaps the closing SOA,
  * then perhaps OPT.  So a piece could also be sent from where it lies, between two small buffers.
  *
@@ -32,6 +35,7 @@ struct xfrstream_piece {
 	const uint8_t *data;
 	size_t len;
 	uint32_t rrs;
+	bool more; /* there are more, but not yet: pulled only when this one is in its message */
 };
 
 /* 1: *p filled, valid until the next call; 0: there are no more; -1: *e filled. */
@@ -56,6 +60,7 @@ struct xfrstream {
 	struct xfrstream_spec spec;
 	struct xfrstream_piece piece;
 	bool have_piece;
+	bool due;	      /* the next one is pulled for the next message */
 	bool started, closed; /* the first SOA, the closing SOA is out */
 	uint64_t messages, records, octets;
 };

@@ -422,21 +422,60 @@ conn_finish(struct conn *c)
 	wake(c);
 }
 
-bool
-conn_send(struct conn *c, const void *hdr, size_t hdrlen, const void *data, size_t len)
+/* Room for more octets of output; what is queued stays whole when there is none. */
+static bool
+room(struct conn *c, size_t octets)
 {
-	if (conn_over(c) || c->finishing || hdrlen > MESSAGE_MAX || len > MESSAGE_MAX - hdrlen)
+	if (conn_over(c) || c->finishing)
 		return false;
-	if (!buf_reserve(&c->out, 2 + hdrlen + len)) {
-		c->out.bad = false; /* nothing was written: what is queued is whole */
-		return false;
-	}
-	buf_u16(&c->out, (uint16_t)(hdrlen + len));
-	buf_bytes(&c->out, hdr, hdrlen);
-	buf_bytes(&c->out, data, len);
+	if (buf_reserve(&c->out, octets))
+		return true;
+	c->out.bad = false;
+	return false;
+}
+
+static void
+queued(struct conn *c)
+{
 	c->owes_drained = true;
 	c->stats.messages_out++;
 	wake(c);
+}
+
+bool
+conn_begin_message(struct conn *c, struct buf *b)
+{
+	if (!room(c, 2 + MESSAGE_MAX))
+		return false;
+	*b = (struct buf){
+	    .data = c->out.data + c->out.len + 2,
+	    .cap = MESSAGE_MAX,
+	    .max = MESSAGE_MAX,
+	};
+	return true;
+}
+
+bool
+conn_end_message(struct conn *c, const struct buf *b)
+{
+	assert(b->data == c->out.data + c->out.len + 2);
+	if (b->bad || b->len == 0 || conn_over(c) || c->finishing)
+		return false;
+	buf_u16(&c->out, (uint16_t)b->len);
+	c->out.len += b->len; /* it stands there already */
+	queued(c);
+	return true;
+}
+
+bool
+conn_send(struct conn *c, const void *hdr, size_t hdrlen, const void *data, size_t len)
+{
+	if (hdrlen > MESSAGE_MAX || len > MESSAGE_MAX - hdrlen || !room(c, 2 + hdrlen + len))
+		return false;
+	buf_u16(&c->out, (uint16_t)(hdrlen + len));
+	buf_bytes(&c->out, hdr, hdrlen);
+	buf_bytes(&c->out, data, len);
+	queued(c);
 	return true;
 }
 

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "base/addr.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -91,6 +92,14 @@ void conn_finish(struct conn *c);
  * at its end, or out of memory; nothing was queued then.
  */
 bool conn_send(struct conn *c, const void *hdr, size_t hdrlen, const void *data, size_t len);
+/*
+ * The same without a copy: *b becomes room for one message, at most 65,535 octets, behind what is
+ * queued.  It is written with the functions of base/buf.h and never cleared; conn_end_message()
+ * queues what is in it.  Between the two nothing else is done with the connection; a message that
+ * is not to be sent after all is just not ended.  False: as conn_send().
+ */
+bool conn_begin_message(struct conn *c, struct buf *b);
+bool conn_end_message(struct conn *c, const struct buf *b);
 size_t conn_pending(const struct conn *c); /* octets queued, not yet the kernel's */
 
 /*

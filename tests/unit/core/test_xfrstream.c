@@ -22,8 +22,10 @@
 
 #define PIECES_MAX 200
 
-/* Pieces in a row, and where to fail (from 1). */
+/* Pieces in a row, and where to fail (from 1); with `once` each is gone when the next is pulled. */
 struct pieces {
+	bool once;
+	struct buf shown;
 	struct buf data[PIECES_MAX];
 	uint32_t rrs[PIECES_MAX];
 	unsigned n, next, fail_at;
@@ -38,7 +40,13 @@ pull(void *arg, struct xfrstream_piece *p, struct zr_err *e)
 		return zr_fail(e, ZR_DB, "the test said so");
 	if (v->next == v->n)
 		return 0;
+	buf_clear(&v->shown);
 	*p = (struct xfrstream_piece){v->data[v->next].data, v->data[v->next].len, v->rrs[v->next]};
+	if (v->once) {
+		buf_bytes(&v->shown, p->data, p->len);
+		p->data = v->shown.data;
+		p->more = v->next + 1 < v->n;
+	}
 	v->next++;
 	return 1;
 }
@@ -57,6 +65,7 @@ pieces_clear(struct pieces *v)
 {
 	for (unsigned i = 0; i < v->n; i++)
 		buf_clear(&v->data[i]);
+	buf_clear(&v->shown);
 }
 
 static int
@@ -185,6 +194,8 @@ open_stream(struct end2end *t, const char *request, uint16_t qtype, struct piece
 	    .pull = pull,
 	    .arg = v};
 
+	v->once =
+	    kind == XFRSTREAM_FULL && strchr(request, ' ') != NULL; /* and the first without */
 	*t = (struct end2end){.request = BUF_INIT};
 	own_set(&t->soa, "soa=7");
 	xfrmsg_build(&t->request, request, qtype);

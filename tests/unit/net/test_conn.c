@@ -142,6 +142,45 @@ test_send_puts_the_length_in_front(void **state)
 	stop(s);
 }
 
+/* A message is written where it is sent from; one that is not ended leaves no trace. */
+static void
+test_message_in_its_place(void **state)
+{
+	struct seen *s = start((struct conn_spec){0});
+	uint8_t *big = calloc(1, 65536);
+	char raw[32];
+	struct buf b;
+
+	(void)state;
+	assert_true(conn_send(s->c, "one", 3, NULL, 0));
+	assert_true(conn_begin_message(s->c, &b));
+	buf_str(&b, "nothing of this");
+	assert_true(conn_begin_message(s->c, &b));
+	buf_str(&b, "head");
+	buf_str(&b, "body");
+	assert_true(conn_end_message(s->c, &b));
+	assert_int_equal(conn_pending(s->c), 15);
+	pump_once(base, 100);
+	assert_int_equal(recv(s->peer, raw, sizeof(raw), 0), 15);
+	assert_memory_equal(raw, "\0\3one\0\10headbody", 15);
+	assert_int_equal(s->drained, 1);
+	assert_int_equal(conn_stats(s->c)->messages_out, 2);
+
+	assert_true(conn_begin_message(s->c, &b));
+	buf_bytes(&b, big, 65536);
+	assert_false(conn_end_message(s->c, &b));
+	assert_true(conn_begin_message(s->c, &b));
+	buf_bytes(&b, big, 65535);
+	assert_true(conn_end_message(s->c, &b));
+	assert_int_equal(conn_pending(s->c), 65537);
+	PUMP(base, conn_pending(s->c) == 0);
+
+	conn_finish(s->c);
+	assert_false(conn_begin_message(s->c, &b));
+	free(big);
+	stop(s);
+}
+
 #define STREAM_MESSAGES 3000
 #define STREAM_SIZE 16000
 #define STREAM_WHOLE (2 + sizeof(unsigned) + STREAM_SIZE)
@@ -375,6 +414,7 @@ main(void)
 	    cmocka_unit_test(test_pause_holds_back_what_was_read),
 	    cmocka_unit_test(test_pause_slows_the_peer),
 	    cmocka_unit_test(test_send_puts_the_length_in_front),
+	    cmocka_unit_test(test_message_in_its_place),
 	    cmocka_unit_test(test_streaming),
 	    cmocka_unit_test(test_drained_waits_for_the_low_mark),
 	    cmocka_unit_test(test_high_mark_stops_reading),
