@@ -9,6 +9,7 @@
 
 #include "app/forced_p.h"
 #include "app/ready.h"
+#include "app/restore.h"
 #include "app/sandbox.h"
 #include "base/mem.h"
 
@@ -343,49 +344,6 @@ open_workers(struct agent *a, struct zr_err *e)
 	return 0;
 }
 
-/* ---- what the store holds ---- */
-
-static int
-load_zone(void *arg, const struct store_zone *row)
-{
-	struct agent *a = arg;
-	const struct config_zone *cz = config_zone_find(a->cfg, row->name);
-	struct store_order *o;
-	struct entry *en;
-
-	if (cz == NULL) {
-		o = store_order_new(STORE_REMOVE_ZONE, row->id);
-		agent_store(a, o, false);
-		return 0;
-	}
-	en = entry_new(a, cz->name, policy_for(a, cz->policy));
-	entry_start(en, row);
-	return 0;
-}
-
-static int
-load_notify(void *arg, const struct store_notify *row)
-{
-	struct agent *a = arg;
-	struct entry *en = entry_by_id(a, row->zone_id);
-
-	if (en == NULL)
-		return 0;
-	forced_owed(en, row, 1, true);
-	outbox_owe(en, row, 1, true);
-	return 0;
-}
-
-static int
-load_hook(void *arg, const struct store_hook *row)
-{
-	struct entry *en = entry_by_id(arg, row->zone_id);
-
-	if (en != NULL)
-		hook_owe(en, row, 1);
-	return 0;
-}
-
 static int
 open_store(struct agent *a, struct zr_err *e)
 {
@@ -395,21 +353,6 @@ open_store(struct agent *a, struct zr_err *e)
 	if (store_open(&a->store, &c, e) != 0)
 		return -1;
 	return reader_open(&a->reader, a->database, e);
-}
-
-static int
-load_store(struct agent *a, struct zr_err *e)
-{
-	struct reload_count n;
-
-	if (open_workers(a, e) != 0 || verify_load(a, e) != 0 || forced_load(a, e) != 0 ||
-	    store_each_zone(a->store, load_zone, a, e) != 0 ||
-	    store_each_outbox(a->store, load_notify, a, e) != 0 || hook_open(a, e) != 0 ||
-	    store_each_hook(a->store, load_hook, a, e) != 0 || store_start(a->store, e) != 0)
-		return -1;
-	forced_loaded(a);
-	zones_apply(a, &n);
-	return 0;
 }
 
 struct agent *
@@ -433,7 +376,8 @@ agent_new(const struct agent_options *o, struct config *c, struct certs *certs, 
 	 * asks before the zones are there is answered when they are.
 	 */
 	if (live_open(a, e) != 0 || listeners_open(a, e) != 0 || sandbox_close(c, e) != 0 ||
-	    open_store(a, e) != 0 || load_store(a, e) != 0 || watchdog_open(a, e) != 0)
+	    open_store(a, e) != 0 || open_workers(a, e) != 0 || restore_zones(a, e) != 0 ||
+	    watchdog_open(a, e) != 0)
 		goto fail;
 	return a;
 fail:
@@ -555,13 +499,11 @@ agent_free(struct agent *a)
 	hook_close(a);
 	ctl_close(a->ctl);
 	stop_workers(a);
-	a->stopping = true;
 	a->worker_count = 0;
 	/* Readers first: the last handle to close is the writer's, which checkpoints. */
 	reader_close(a->reader);
-	if (a->store != NULL)
-		store_stop(a->store);
-	a->store = NULL;
+	restore_end(a);
+	a->stopping = true;
 	free_tables(a);
 	targets_close(a);
 	forced_free(a);

@@ -255,14 +255,13 @@ struct agent {
 	struct table *jobs;    /* struct job_rec by number */
 	struct table *clients; /* struct client_rec by number */
 	struct table *client_ips;
-	struct table *streams; /* by number */
-	struct table *names;   /* interned names of downstreams */
-	struct heap timers;    /* zones and owed NOTIFYs: by deadline */
-	struct heap owed_timers;
-	struct heap forced_timers; /* zones whose verify window ends */
-	struct table *forced_rows; /* while the store is loaded: struct forced_zone by zone */
-	struct table *no_axfr;	   /* noaxfr.c */
-	size_t no_axfr_sweep;	   /* entries at which expired ones are looked for */
+	struct table *streams;		 /* by number */
+	struct table *names;		 /* interned names of downstreams */
+	struct heap timers, owed_timers; /* zones and owed NOTIFYs: by deadline */
+	struct heap forced_timers;	 /* zones whose verify window ends */
+	struct table *forced_rows;	 /* while the store is loaded: struct forced_zone by zone */
+	struct table *no_axfr;		 /* noaxfr.c */
+	size_t no_axfr_sweep;		 /* entries at which expired ones are looked for */
 	unsigned streams_running;
 	uint64_t next_number; /* jobs, clients, streams */
 	uint32_t next_epoch;
@@ -277,8 +276,9 @@ struct agent {
 	struct zr_now now; /* read once per turn */
 	unsigned adding;   /* zones whose STORE_ADD_ZONE is under way */
 	unsigned outbox;   /* NOTIFYs owed */
-	bool stopping, ready_told;
-	unsigned store_outstanding; /* orders that will come back */
+	unsigned unseen;   /* zones whose row is not trusted and that nobody was asked about yet */
+	bool stopping, ready_told, recheck; /* the last: of rows that are loaded now */
+	unsigned store_outstanding;	    /* orders that will come back */
 };
 
 /* cut.c: notifyin_zones.delegated */

@@ -112,6 +112,7 @@ json_daemon(struct buf *b, const struct agent *a)
 	    b, "transfers_in", a->sched.running[SCHED_TRANSFER] + a->sched.running[SCHED_FORCED]);
 	json_num(b, "transfers_out", table_count(a->streams));
 	json_num(b, "queued", queued);
+	json_num(b, "unseen", a->unseen);
 	json_num(b, "outbox", a->outbox);
 	json_num(b, "notifies_in", a->stats.notify_in);
 	json_num(b, "notifies_refused", a->stats.notify_refused);

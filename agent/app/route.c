@@ -217,8 +217,10 @@ route_event(
 	struct agent *a = en->agent;
 	struct zone_orders os;
 	uint8_t from = en->z.state;
+	bool unseen = en->z.unseen;
 
 	zone_step(&en->z, ev, arg, a->now, &os);
+	a->unseen += (unsigned)en->z.unseen - (unsigned)unseen;
 	log_step(en, ev, from, &os);
 	if (answer != NULL)
 		*answer = os;

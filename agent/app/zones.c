@@ -57,6 +57,7 @@ entry_free(struct entry *en)
 	drop_ready(en);
 	if (en->removed)
 		a->lingering--;
+	a->unseen -= en->z.unseen;
 	free(en->soa);
 	free(en->name);
 	free(en->error);
@@ -154,6 +155,7 @@ entry_start(struct entry *en, const struct store_zone *row)
 	st->pending = (enum zone_pending)row->pending;
 	st->failures = row->failures;
 	st->axfr_next = row->ambiguous;
+	st->recheck = a->recheck;
 	en->pending_at = row->pending_since;
 	forced_start(en, row, st);
 	en->started = true;

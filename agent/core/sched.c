@@ -5,14 +5,17 @@
 
 #include "base/mem.h"
 
-const char *const sched_lane_names[] = {"operator", "forced", "notify", "refresh", "start"};
+const char *const sched_lane_names[] = {
+    "operator", "forced", "notify", "refresh", "start", "recheck"};
 _Static_assert(sizeof(sched_lane_names) / sizeof(sched_lane_names[0]) == LANE_COUNT, "names");
 
 const char *const sched_what_names[] = {"soa", "transfer", "forced"};
 _Static_assert(sizeof(sched_what_names) / sizeof(sched_what_names[0]) == SCHED_WHAT_COUNT, "names");
 
-/* Of so many grants of a kind one goes to the lowest lane with work. */
-#define TURN_LOWEST 16
+/* Of so many grants of a kind one goes to start-up, and one to rechecks, before any other lane. */
+#define TURNS 16
+#define TURN_START 15
+#define TURN_RECHECK 7
 
 /* ---- rings: the lines of one kind which have work in one lane and are not parked ---- */
 
@@ -363,6 +366,20 @@ wake_waiting(struct sched *s, int64_t now)
 	}
 }
 
+/* The lanes in the order of this turn. */
+static unsigned
+lane_at(uint64_t turn, unsigned i)
+{
+	switch (turn % TURNS) {
+	case TURN_START:
+		return i <= LANE_START ? LANE_START - i : i;
+	case TURN_RECHECK:
+		return i == 0 ? LANE_RECHECK : i - 1;
+	default:
+		return i;
+	}
+}
+
 enum sched_verdict
 sched_take(struct sched *s, struct zr_mono now, struct sched_node **node, struct zr_mono *again)
 {
@@ -371,8 +388,7 @@ sched_take(struct sched *s, struct zr_mono now, struct sched_node **node, struct
 	wake_waiting(s, now.us);
 	for (unsigned i = 0; i < LANE_COUNT; i++) {
 		for (unsigned w = 0; w < SCHED_WHAT_COUNT; w++) {
-			bool lowest = s->turn[turns_of(w)] % TURN_LOWEST == TURN_LOWEST - 1;
-			unsigned lane = lowest ? LANE_COUNT - 1 - i : i;
+			unsigned lane = lane_at(s->turn[turns_of(w)], i);
 			enum sched_verdict v = take_from(s, w, lane, now.us, node, again);
 			if (v != SCHED_NOTHING)
 				return v;

@@ -3,9 +3,10 @@
  * Admission: which zone may ask its primary next.  Three kinds of work with resources of
  * their own: SOA checks (token buckets, bounded number outstanding), transfers (slots) and
  * forced transfers (slots and a smaller bucket; R-01, AN-13).  Within a kind the lanes are served
- * in order; one grant of 16 goes to the lowest lane instead, so that a flood in a high lane never
- * starves refreshes until they expire.  Within a lane the primaries take turns, so a
- * primary with 100,000 zones waiting does not delay one with a single zone.
+ * in order; one grant of 16 goes to start-up and then to what is above it instead, so that a flood
+ * in a high lane never starves refreshes until they expire, and one to rechecks.  Within a lane the
+ * primaries take turns, so a primary with 100,000 zones waiting does not delay one with a single
+ * zone.
  *
  * Every operation is O(1) but for a heap of primaries waiting for tokens, O(log primaries).
  * Nothing is allocated per zone: the links are in struct sched_node.  Pure; one owner thread.
@@ -24,7 +25,15 @@
 #include "base/heap.h"
 #include "core/bucket.h"
 
-enum sched_lane { LANE_OPERATOR, LANE_FORCED, LANE_NOTIFY, LANE_REFRESH, LANE_START, LANE_COUNT };
+enum sched_lane {
+	LANE_OPERATOR,
+	LANE_FORCED,
+	LANE_NOTIFY,
+	LANE_REFRESH,
+	LANE_START,   /* due when the program started */
+	LANE_RECHECK, /* not due, but asked about at the start all the same (struct zone_start) */
+	LANE_COUNT
+};
 
 enum sched_what { SCHED_SOA, SCHED_TRANSFER, SCHED_FORCED, SCHED_WHAT_COUNT };
 

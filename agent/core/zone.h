@@ -138,6 +138,8 @@ struct zone_start {
 	enum zone_pending pending;
 	uint32_t failures;
 	bool axfr_next; /* the serial is ambiguous: next refresh by AXFR (A-10 (4)) */
+	/* The row may be older than what was served: check it now, whatever its deadlines say. */
+	bool recheck;
 	/* Of a pending force, as MARK had it. */
 	uint16_t notifier; /* index in the policy, or ZONE_NO_INDEX */
 	bool authenticated;
@@ -364,6 +366,7 @@ struct zone {
 	uint8_t reject_code; /* enum zr_code: why `rejected` was */
 	uint8_t aside;	     /* ZONE_ASIDE_* */
 	uint8_t same_rounds; /* forced ones that ended with ZONE_NOTE_SAME_ELSEWHERE, in a row */
+	bool unseen;	     /* the recheck of its start is still owed */
 	uint32_t flags;
 };
 

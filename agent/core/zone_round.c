@@ -205,6 +205,8 @@ end_round(struct step *s, bool save, bool checked)
 {
 	s->save |= save;
 	s->checked |= checked;
+	if (zone_is(s->z, ZF_COVERED))
+		s->z->unseen = false; /* what came of it stands in the row */
 	s->z->flags &= ~ZF_ROUND;
 	s->z->state = ZONE_IDLE;
 }
@@ -285,9 +287,9 @@ hold_rejected(struct zone *z, int64_t now)
 }
 
 /*
- * N-35, T-03: again after RETRY.  What is owed to a NOTIFY, and a zone that was never loaded, need
- * not wait longer than until a primary is off its back-off.  When all are backed off, nothing was
- * asked, so nothing has failed either.
+ * N-35, T-03: again after RETRY.  What is owed to a NOTIFY, a zone that was never loaded, and one
+ * whose row is not trusted, need not wait longer than until a primary is off its back-off.  When
+ * all are backed off, nothing was asked, so nothing has failed either.
  */
 void
 zone_fail(struct step *s, bool ours)
@@ -305,7 +307,7 @@ zone_fail(struct step *s, bool ours)
 	if (reject)
 		hold_rejected(z, now);
 	int64_t again = now + zone_retry_after(z), ready = first_ready(z);
-	bool eager = z->pending != 0 || z->data == ZONE_EMPTY;
+	bool eager = z->pending != 0 || z->data == ZONE_EMPTY || z->unseen;
 	if (eager && ready > now && ready != INT64_MAX && (ready < again || !asked))
 		again = ready;
 	/* It was only held: what a NOTIFY is owed need not wait for longer than that. */
@@ -401,7 +403,7 @@ zone_advance(struct step *s, bool whole)
 /* ---- beginning ---- */
 
 static enum sched_lane
-lane_for(const struct zone *z, bool force)
+lane_for(const struct zone *z, bool force, int64_t now)
 {
 	if (zone_is(z, ZF_OPERATOR))
 		return LANE_OPERATOR;
@@ -409,6 +411,8 @@ lane_for(const struct zone *z, bool force)
 		return LANE_FORCED;
 	if ((z->pending & ZONE_BIT_CHECK) != 0 && !zone_is(z, ZF_LOW))
 		return LANE_NOTIFY;
+	if (z->unseen && z->data == ZONE_LOADED && z->refresh_us > now)
+		return LANE_RECHECK;
 	return zone_is(z, ZF_BOOT) ? LANE_START : LANE_REFRESH;
 }
 
@@ -417,7 +421,7 @@ begin(struct step *s, bool force)
 {
 	struct zone *z = s->z;
 
-	z->lane = (uint8_t)lane_for(z, force);
+	z->lane = (uint8_t)lane_for(z, force, s->now.mono.us);
 	z->flags &= ~(ZF_ROUND | ZF_BOOT);
 	if (force)
 		z->flags |= ZF_ROUND_FORCE; /* what is FRESH stays so until it asks */
@@ -475,7 +479,7 @@ zone_cancel(struct step *s)
 		z->attempt++;
 	}
 	uncover(z);
-	if ((z->pending & ZONE_BIT_CHECK) != 0)
+	if ((z->pending & ZONE_BIT_CHECK) != 0 || z->unseen)
 		z->flags |= ZF_FRESH;
 	z->flags &= ~ZF_ROUND;
 	z->state = ZONE_IDLE;
@@ -508,7 +512,7 @@ zone_requeue(struct step *s)
 		zone_settle(s);
 		return;
 	}
-	enum sched_lane lane = lane_for(z, force);
+	enum sched_lane lane = lane_for(z, force, s->now.mono.us);
 	uint16_t by = force ? z->force_by : z->notifier;
 	bool better = lane < z->lane;
 	if (!zone_is(z, ZF_COVERED) &&

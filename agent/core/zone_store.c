@@ -185,6 +185,7 @@ zone_on_committed(struct step *s)
 	z->failures = 0;
 	z->code = ZR_OK;
 	z->serving = 0;
+	z->unseen = false;
 	z->forced_retry_us = 0;
 	if (zone_is(z, ZF_ROUND_FORCE))
 		z->same_rounds = 0;

@@ -219,6 +219,9 @@ zone_start_times(struct zone *z, const struct zone_start *st, struct zr_now now)
 	if (st->refresh_at.us != 0)
 		z->refresh_us += time_left(st->refresh_at, st->checked_at, now.wall,
 		    max64(zone_refresh_whole(z, &z->times), FLOOR_US));
+	z->unseen = st->recheck;
+	if (z->unseen)
+		z->flags |= ZF_FRESH;
 	start_forced(z, st, now);
 }
 

@@ -32,7 +32,8 @@
  * Keys by kind:
  *   daemon      version pid started_at now_at config database listen[] workers zones
  *               log_level rss (octets of memory) tcp_in tcp_out (connections) transfers_in
- *               transfers_out queued (zones waiting) outbox (NOTIFYs owed) store_lag_us
+ *               transfers_out queued (zones waiting) unseen (zones that are still owed the
+ *               check of the start) outbox (NOTIFYs owed) store_lag_us
  *   state       state zones
  *   zone        name state activity lane queued_at pending
  *               pending_at serial version refresh_at expire_at failures next_at primary address
@@ -62,7 +63,7 @@
  *               want_serial, expire_at and failures; the counts are for other readers
  *   activity    "idle" "queued" "checking" "transferring" "committing" "held" (idle after a
  *               failure, or frozen by the operator)
- *   lane        "operator" "forced" "notify" "refresh" "startup"
+ *   lane        "operator" "forced" "notify" "refresh" "start" "recheck"
  *   pending     "none" "check" "force"
  *   transfer    "SOA" "IXFR" "AXFR": what is under way; records, octets, messages so far
  *

@@ -161,9 +161,10 @@ commit(struct store *s, struct zr_err *e)
 
 	if (s->slow_ms != 0)
 		(void)nanosleep(&nap, NULL);
-	if (file_check(s, e) < 0)
+	if (file_check(s, e) < 0 || db_commit(s->db, e) < 0)
 		return -1;
-	return db_commit(s->db, e);
+	s->end_open = true;
+	return 0;
 }
 
 /* One that may run now, or NULL. */
@@ -213,7 +214,7 @@ run_group(struct store *s, struct lane *l, struct lane *group, const struct limi
 	for (; at != NULL; at = runnable(s, l)) {
 		m = lane_take(l, at);
 		lane_put(group, m);
-		if (orders++ == 0 && db_begin(s->db, durable, e) < 0) {
+		if (orders++ == 0 && ending_begin(s, durable, e) < 0) {
 			take_all(s, l, group, limits->orders);
 			return -1;
 		}
@@ -238,7 +239,7 @@ static bool
 run_alone(struct store *s, struct store_order *o)
 {
 	zr_err_clear(&o->err);
-	if (db_begin(s->db, is_durable(o), &o->err) < 0)
+	if (ending_begin(s, is_durable(o), &o->err) < 0)
 		return false;
 	if (run_order(s, o) < 0 || commit(s, &o->err) < 0)
 		db_rollback(s->db);
@@ -536,7 +537,7 @@ store_open(struct store **out, const struct store_conf *c, struct zr_err *e)
 	    first_id(s, SQL_CONTENT_LAST_ID, &s->next_content, e) < 0 ||
 	    first_id(s, SQL_OUTBOX_LAST_ID, &s->next_outbox, e) < 0 ||
 	    first_id(s, SQL_HOOK_LAST_ID, &s->next_hook, e) < 0 || tidy_open(s, e) < 0 ||
-	    file_check(s, e) < 0)
+	    ending_load(s, e) < 0 || file_check(s, e) < 0)
 		goto fail;
 	forced_row_expire(s);
 	*out = s;
@@ -586,6 +587,7 @@ store_stop(struct store *s)
 			run_thread(s);
 		checkpoint_stop(s);
 		(void)mbox_take(s->box); /* its last answer */
+		ending_write(s);
 	}
 	tidy_close(s);
 	/* Closing the last handle writes the WAL back; with readers still open it stays. */

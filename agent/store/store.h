@@ -422,7 +422,14 @@ int store_each_signed(
     struct store *s, int (*cb)(void *, const struct store_signed *), void *arg, struct zr_err *e);
 int store_each_hook(
     struct store *s, int (*cb)(void *, const struct store_hook *), void *arg, struct zr_err *e);
+/*
+ * When the run before ended in order: all that it had committed is on the disk.  Unset: it did not,
+ * so versions that were served may be lost, and with them what they had ended.
+ */
+struct zr_wall store_ended(const struct store *s);
 int store_start(struct store *s, struct zr_err *e);
 void store_post(struct store *s, struct store_order *o); /* any thread */
+/* Before store_stop(): this run ends in order, and nothing is open of how the one before did. */
+void store_end_in_order(struct store *s);
 /* Carries out what is queued, ends the thread, checkpoints, closes, frees. */
 void store_stop(struct store *s);

@@ -68,6 +68,10 @@ struct store {
 	struct file_id file[STORE_FILES];
 	bool file_gone;
 	int64_t file_told_us;
+	/* ending.c */
+	struct zr_wall ended; /* the run before, in order; unset: not so */
+	bool end_open;	      /* the file says that it is open, and so does the disk */
+	bool in_order;	      /* this run ends in order */
 };
 
 /* ---- row.c: rows to structs ---- */
@@ -197,6 +201,16 @@ bool checkpoint_holds(const struct store *s);
  * when it is back.  Some microseconds: it comes before every commit.
  */
 int file_check(struct store *s, struct zr_err *e);
+
+/* ---- ending.c ---- */
+
+int ending_load(struct store *s, struct zr_err *e); /* at open */
+/*
+ * As db_begin(), for what must not be lost without a trace.  s->end_open is to be set when such a
+ * transaction is committed.
+ */
+int ending_begin(struct store *s, bool durable, struct zr_err *e);
+void ending_write(struct store *s); /* the last transaction, if the run ends in order */
 
 /* ---- lock.c ---- */
 

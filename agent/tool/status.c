@@ -69,9 +69,13 @@ show_daemon(struct tool *t, struct zr_err *e)
 	fprintf(t->out, "\nconfiguration   %s\n", look_text(s, "config"));
 	fprintf(t->out,
 	    "running         %lld transfers in, %lld out; %lld zones queued; "
-	    "%lld NOTIFYs owed\n",
+	    "%lld NOTIFYs owed",
 	    (long long)look_int(s, "transfers_in"), (long long)look_int(s, "transfers_out"),
 	    (long long)look_int(s, "queued"), (long long)look_int(s, "outbox"));
+	if (look_int(s, "unseen") > 0)
+		fprintf(t->out, "; %lld not yet checked since the start",
+		    (long long)look_int(s, "unseen"));
+	fputc('\n', t->out);
 	sqlite3_reset(s);
 	return 0;
 }

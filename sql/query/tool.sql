@@ -413,7 +413,8 @@ SELECT json_extract(body, '$.version') AS version, json_extract(body, '$.pid') A
 	json_extract(body, '$.tcp_in') AS tcp_in, json_extract(body, '$.tcp_out') AS tcp_out,
 	json_extract(body, '$.transfers_in') AS transfers_in,
 	json_extract(body, '$.transfers_out') AS transfers_out,
-	json_extract(body, '$.queued') AS queued, json_extract(body, '$.outbox') AS outbox,
+	json_extract(body, '$.queued') AS queued, json_extract(body, '$.unseen') AS unseen,
+	json_extract(body, '$.outbox') AS outbox,
 	json_extract(body, '$.store_lag_us') AS store_lag_us,
 	json_extract(body, '$.listen') AS listen_json
 FROM live_line WHERE kind = 'daemon' LIMIT 1;

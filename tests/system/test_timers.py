@@ -166,20 +166,66 @@ def test_never_loaded(lab):
 
 
 def test_refresh_over_restarts(lab):
-    """T-12: the deadline stands in the database: neither earlier nor later for a restart, or for a kill -9."""
+    """T-12: the deadline stands in the database: neither earlier nor later for a restart."""
     s = Scene(lab, {ZONE: zone_text(refresh=6, retry=1), "long.test": zone_text(zone="long.test")}, template=SHORT)
     s.settle()
     first = s.primary.queries_of("AXFR")[0].time
     s.primary.forget()
     s.relay.restart()
     time.sleep(0.7)
-    s.relay.kill()
-    s.relay.start()
+    s.relay.restart()
     s.primary.wait_count("SOA", 1, 8)
     q = s.primary.queries_of("SOA")[0]
     assert q.zone == "example.test." and 5.2 < q.time - first < 6 + SLOW, q.time - first
     assert len(s.primary.queries) == 1
     assert seconds_to(status(s, "long.test")["refresh_at"]) > 3000
+    assert not s.relay.events("checking-all")
+
+
+def asked(s):
+    return sorted(q.zone for q in s.primary.queries_of("SOA"))
+
+
+def test_start_that_checks_all(lab):
+    """A-19: what may be older than what was served, or may have missed NOTIFYs, is checked at once, whatever the row says."""
+    names = [ZONE, *(f"z{i}.test" for i in range(1, 5))]
+    s = Scene(lab, {z: zone_text(zone=z) for z in names}, template=SHORT)
+    every = sorted(z + "." for z in names)
+    s.settle()
+
+    def start():
+        s.primary.forget()
+        s.relay.start()
+        s.primary.wait_count("SOA", 5)
+        s.settle()
+        wait_for(lambda: s.relay.json("status")["daemon"]["unseen"] == 0, 5, "nothing is unseen")
+        assert asked(s) == every
+
+    s.relay.kill()
+    s.primary.update("z3.test", ["a A 192.0.2.1"])      # as if it had been fetched before, and lost
+    start()
+    s.relay.wait_serial("z3.test", 2)
+    assert s.relay.events("checking-all")[-1]["zones"] == "5"
+    # In order, but long ago; the clock was set back since.
+    for ago in (3600, -3600):
+        s.relay.stop()
+        s.relay.set_ended(ago)
+        start()
+    # What was not done when it ended is done by the next one, though that end was orderly.
+    s.relay.kill()
+    s.primary.behave("SOA", silence=True)
+    s.primary.forget()
+    s.relay.start()
+    s.primary.wait_count("SOA", 1)
+    assert s.relay.json("status")["daemon"]["unseen"] == 5
+    assert "5 not yet checked since the start" in s.relay.ctl("status").stdout
+    s.relay.stop()
+    s.primary.behave()
+    start()
+    s.primary.forget()
+    s.relay.restart()
+    time.sleep(0.5)
+    assert not s.primary.queries
 
 
 # ---- EXPIRE ----

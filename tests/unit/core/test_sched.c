@@ -146,6 +146,38 @@ kinds_that_alternate_do_not_starve_the_lowest_lane(void **state)
 	assert_int_equal(i, 15);
 }
 
+/* A start that does not trust what it has: a million rechecks keep nobody from what is due. */
+static void
+rechecks_wait_for_all_and_not_for_ever(void **state)
+{
+	unsigned starts = 0, rechecks = 0;
+
+	(void)state;
+	start(unlimited, unlimited);
+	for (unsigned i = 0; i < 8; i++) {
+		enqueue(i, 0, SCHED_SOA, LANE_RECHECK);
+		enqueue(8 + i, 0, SCHED_SOA, LANE_START);
+	}
+	for (unsigned i = 16; i < 64; i++)
+		enqueue(i, 1, SCHED_SOA, LANE_NOTIFY);
+	/* A flood: of 16 grants each of them has one. */
+	for (unsigned i = 0; i < 48; i++) {
+		assert_int_equal(take(), SCHED_GRANT);
+		rechecks += got->lane == LANE_RECHECK;
+		starts += got->lane == LANE_START;
+	}
+	assert_int_equal(rechecks, 3);
+	assert_int_equal(starts, 3);
+	for (unsigned i = 48; i < 54; i++) /* what the flood has left over */
+		assert_int_equal(take(), SCHED_GRANT);
+	/* Without one: who is due first. */
+	for (unsigned i = 54; i < 64; i++) {
+		assert_int_equal(take(), SCHED_GRANT);
+		assert_int_equal(got->lane, i == 55 || i >= 60 ? LANE_RECHECK : LANE_START);
+	}
+	assert_nothing();
+}
+
 static void
 slots_of_one_and_of_all(void **state)
 {
@@ -475,6 +507,7 @@ main(void)
 	    cmocka_unit_test(primaries_take_turns),
 	    cmocka_unit_test(a_flood_does_not_starve_the_lowest_lane),
 	    cmocka_unit_test(kinds_that_alternate_do_not_starve_the_lowest_lane),
+	    cmocka_unit_test(rechecks_wait_for_all_and_not_for_ever),
 	    cmocka_unit_test(slots_of_one_and_of_all),
 	    cmocka_unit_test(parked_primary_comes_back),
 	    cmocka_unit_test(forced_needs_a_transfer_slot_too),

@@ -247,6 +247,7 @@ rig_start_row(struct rig *r)
 				 .authenticated = w->authenticated,
 				 .forced_at = w->forced_at,
 				 .forced_duration_us = w->forced_duration_us,
+				 .recheck = w->recheck,
 			     }};
 	rig_step(r, ZONE_EV_START, &a);
 }
@@ -498,6 +499,7 @@ rig_restart(struct rig *r, bool power_cut)
 		assert_true(d->pending != ZONE_PENDING_NONE || d->refresh_at.us <= r->now.wall.us);
 	if (power_cut)
 		r->row = *d;
+	r->row.recheck = power_cut;
 	for (unsigned i = 0; i < RIG_TRIGGERS; i++) {
 		struct rig_trigger *t = &r->trigger[i];
 		t->asked = t->waits = false;

@@ -25,6 +25,7 @@ enum rig_op { OP_NONE, OP_PROBE, OP_FETCH, OP_COMMIT };
 /* The row of the zone in the store. */
 struct rig_row {
 	bool has_data;
+	bool recheck; /* not of the row: how it is started */
 	uint32_t serial;
 	struct zone_soa_times times;
 	struct zr_wall checked_at, refresh_at, expire_at;

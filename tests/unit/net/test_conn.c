@@ -249,7 +249,7 @@ test_streaming(void **state)
 	};
 	struct seen *s = start((struct conn_spec){.ops = &stream_ops, .low_mark = LOW});
 	struct stream *st = calloc(1, sizeof(*st));
-	int64_t end = clock_now().mono.us + PATIENCE_US;
+	int64_t end = clock_now().mono.us + patience_us();
 
 	(void)state;
 	s->more = st;

@@ -139,6 +139,9 @@ test_many_and_pause(void **state)
 		close(fd[i]);
 }
 
+/* Under valgrind, which refuses after the kernel has accepted, each refusal takes two of them. */
+#define CROWD 6
+
 /* TB-12: nobody hangs, the loop does not spin, and all is well when descriptors are back. */
 static void
 test_no_descriptor_left(void **state)
@@ -146,13 +149,13 @@ test_no_descriptor_left(void **state)
 	struct seen s = {0};
 	struct zr_addr a = open_at(&s, "127.0.0.1");
 	struct rlimit before, now;
-	int fd[3], next = client(&a), top;
+	int fd[CROWD], next = client(&a), top;
 	int64_t begin;
 	char c;
 
 	(void)state;
 	PUMP(base, s.count == 1);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < CROWD; i++)
 		fd[i] = client(&a);
 	top = dup(0);
 	close(top);
@@ -170,12 +173,12 @@ test_no_descriptor_left(void **state)
 	assert_int_equal(recv(fd[0], &c, 1, 0), 0);  /* closed, not left hanging */
 	PUMP(base, listen_stats(s.sock)->shed >= 2); /* the reserve was made again */
 	setrlimit(RLIMIT_NOFILE, &before);
-	if (listen_stats(s.sock)->shed == 2)
-		PUMP(base, s.count == 2);
+	if (listen_stats(s.sock)->shed < CROWD / 2)
+		PUMP(base, s.count > 1);
 	assert_int_equal(listen_stats(s.sock)->accepted, s.count);
 	listen_close(s.sock);
 	close_all(&s);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < CROWD; i++)
 		close(fd[i]);
 	close(next);
 }

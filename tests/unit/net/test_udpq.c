@@ -193,7 +193,7 @@ test_timeout(void **state)
 	while (a.timeouts == 0) {
 		plain_sendto(fd, "no", 2, &from);
 		pump_once(base, 5);
-		assert_true(clock_now().mono.us - start < PATIENCE_US);
+		assert_true(clock_now().mono.us - start < patience_us());
 	}
 	took = clock_now().mono.us - start;
 	/* libevent counts from the beginning of the turn, which may be some time ago on a busy
@@ -382,7 +382,7 @@ test_many(void **state)
 			sent++;
 		}
 		pump_once(base, 20);
-		assert_true(clock_now().mono.us - start < PATIENCE_US);
+		assert_true(clock_now().mono.us - start < patience_us());
 	}
 	assert_int_equal(a.data, TOTAL);
 	print_message(

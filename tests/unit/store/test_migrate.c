@@ -189,7 +189,7 @@ test_killed_while_it_migrates(void **state)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));
 		version = fx_sql(b, "PRAGMA user_version");
-		assert_true(version == 1 || version == SQL_MIGRATIONS);
+		assert_in_range(version, 1, SQL_MIGRATIONS);
 		assert_int_equal(
 		    fx_sql(b, "SELECT count(*) FROM sqlite_schema WHERE name = 'hook'"),
 		    version > 1);
