@@ -12,11 +12,36 @@
 #include "app/sandbox.h"
 #include "base/mem.h"
 
+/* Who asked for the reload; NULL: nobody waits for words. */
+struct sink {
+	void (*line)(void *arg, bool error, const char *text);
+	void *arg;
+};
+
 static void
-warn_fixed(const char *key, bool same)
+tell(const struct sink *s, bool error, const char *text)
 {
-	if (!same)
-		log_event(LOG_LVL_WARN, "reload-needs-restart", LS("key", key));
+	if (s->line != NULL)
+		s->line(s->arg, error, text);
+}
+
+static void
+report_line(void *arg, bool error, const char *text)
+{
+	log_event(error ? LOG_LVL_ERROR : LOG_LVL_WARN, "config-problem", LS("text", text));
+	tell(arg, error, text);
+}
+
+static void
+warn_fixed(const struct sink *s, const char *key, bool same)
+{
+	char text[128];
+
+	if (same)
+		return;
+	log_event(LOG_LVL_WARN, "reload-needs-restart", LS("key", key));
+	snprintf(text, sizeof(text), "%s stays as it is: a restart of zonerelayd changes it", key);
+	tell(s, false, text);
 }
 
 static bool
@@ -26,31 +51,32 @@ same_text(const char *a, const char *b)
 }
 
 static void
-warn_all_fixed(const struct agent *a, const struct config *now)
+warn_all_fixed(const struct agent *a, const struct config *now, const struct sink *s)
 {
-	warn_fixed("server.workers", now->server.workers == a->cfg->server.workers);
-	warn_fixed("server.database", strcmp(now->server.database, a->database) == 0);
-	warn_fixed("server.control", strcmp(now->server.control, a->control) == 0);
-	warn_fixed("server.user", same_text(now->server.user, a->cfg->server.user));
-	warn_fixed("server.confine", now->server.confine == a->cfg->server.confine);
-	warn_fixed("server.core-dumps", now->server.core_dumps == a->cfg->server.core_dumps);
-	warn_fixed("log.format", now->log.format == a->cfg->log.format);
-	warn_fixed("log.to", now->log.dest == a->cfg->log.dest);
+	const struct config_server *is = &a->cfg->server, *to = &now->server;
+
+	warn_fixed(s, "server.workers", to->workers == is->workers);
+	warn_fixed(s, "server.database", strcmp(to->database, a->database) == 0);
+	warn_fixed(s, "server.control", strcmp(to->control, a->control) == 0);
+	warn_fixed(s, "server.user", same_text(to->user, is->user));
+	warn_fixed(s, "server.confine", to->confine == is->confine);
+	warn_fixed(s, "server.core-dumps", to->core_dumps == is->core_dumps);
+	warn_fixed(s, "log.format", now->log.format == a->cfg->log.format);
+	warn_fixed(s, "log.to", now->log.dest == a->cfg->log.dest);
 }
 
-struct sink {
-	void (*line)(void *arg, bool error, const char *text);
-	void *arg;
-};
-
+/* The configuration in force says what runs, so that the next reload is compared with that. */
 static void
-report_line(void *arg, bool error, const char *text)
+keep_fixed(struct agent *a, struct config *now)
 {
-	struct sink *s = arg;
+	const struct config_server *is = &a->cfg->server;
 
-	log_event(error ? LOG_LVL_ERROR : LOG_LVL_WARN, "config-problem", LS("text", text));
-	if (s->line != NULL)
-		s->line(s->arg, error, text);
+	now->server.workers = is->workers;
+	now->server.user = is->user != NULL ? (char *)(uintptr_t)agent_intern(a, is->user) : NULL;
+	now->server.confine = is->confine;
+	now->server.core_dumps = is->core_dumps;
+	now->log.format = a->cfg->log.format;
+	now->log.dest = a->cfg->log.dest;
 }
 
 static void
@@ -104,7 +130,8 @@ apply(struct agent *a, struct reload_count *n, struct sink *sink)
 		return -1;
 	}
 	agent_touch(a);
-	warn_all_fixed(a, now);
+	warn_all_fixed(a, now, sink);
+	keep_fixed(a, now);
 	config_keys_adopt(now, before);
 	certs_adopt(certs, a->certs);
 	certs_free(a->certs);
@@ -115,7 +142,8 @@ apply(struct agent *a, struct reload_count *n, struct sink *sink)
 	targets_reconfigure(a);
 	zones_apply(a, n);
 	helper_reload(a->opt.helper);
-	listeners_open(a, &e); /* says itself what it could not open */
+	if (listeners_open(a, &e) != 0) /* the log has each */
+		tell(sink, false, e.text);
 	retire_snapshot(a, before, policies);
 	log_event(LOG_LVL_INFO, "reloaded", LU("zones", n->zones), LU("added", n->added),
 	    LU("removed", n->removed), LU("changed", n->changed));

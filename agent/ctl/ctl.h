@@ -26,7 +26,8 @@
  *                            rows are on disk (0: whom it is for is still to be found out)
  *   notify-axfr NAME [DOWNSTREAM]  the same with NOTIFY(AXFR): a new event
  *   reload                   {"kind":"order","zones":N,"added":N,"removed":N,"changed":N}; or one
- *                            {"kind":"problem","text":"file:line:col: ..."} each, and error conf
+ *                            {"kind":"problem","text":"file:line:col: ..."} each, and error conf;
+ *                            with ok: a warning, or what could not be applied
  *   stop                     ok, then the daemon ends
  *
  * Keys by kind:

@@ -438,24 +438,44 @@ def test_bad_reload(lab, how):
 
 
 def test_reload_of_what_cannot_be(lab):
-    """What needs a restart is said and stays; an address that is taken is said, and the rest is applied."""
+    """What needs a restart stays, and is said as long as it differs; an address that is taken is said, and the rest
+    is applied."""
     s = Scene(lab)
     s.settle()
+    good = dict(s.relay.server)
+    where = ["-s", s.relay.sock, "-d", s.relay.db]
+    fixed = {"server.workers", "server.control", "server.database", "server.confine"}
+
+    def keys():
+        return [e["key"] for e in s.relay.events("reload-needs-restart")]
+
     with Busy() as busy:
-        s.relay.server.update(workers=5, control=s.relay.sock + "2", database=s.relay.db + "2",
-                              listen=[s.relay.address, f"127.0.0.1@{busy.port}"])
+        more = {"workers": 5, "control": s.relay.sock + "2", "database": s.relay.db + "2", "confine": False}
+        s.relay.server.update(more, listen=[s.relay.address, f"127.0.0.1@{busy.port}"])
         s.relay.zones["new.test"] = {}
         s.relay.write()
         s.relay.process.proc.send_signal(signal.SIGHUP)
         s.relay.wait_event("reloaded", added=1)
-        assert {e["key"] for e in s.relay.events("reload-needs-restart")} == \
-            {"server.workers", "server.control", "server.database"}
+        assert sorted(keys()) == sorted(fixed)
         [e] = s.relay.events("listen-failed")
         assert f"127.0.0.1@{busy.port}" in e["reason"] and e.level == "error"
+        # Who asks for it is told, and again: nothing of it has changed.
+        p = s.relay.ctl(*where, "reload")
+        assert p.stdout == "2 zones: 0 added, 0 removed, 0 changed\n"
+        told = p.stderr.splitlines()
+        assert len(told) == 5 and f"127.0.0.1@{busy.port}" in told[-1], told
+        assert {t.split()[1] for t in told[:-1]} == fixed and all("restart" in t for t in told[:-1]), told
+        assert sorted(keys()) == sorted([*fixed, *fixed])
     assert s.relay.serial(ZONE) == 1 and not os.path.exists(s.relay.db + "2")
-    p = s.relay.ctl("-s", s.relay.sock, "-d", s.relay.db, "reload")     # the port is free now
+    p = s.relay.ctl(*where, "reload")     # the port is free now
     assert p.stdout == "2 zones: 0 added, 0 removed, 0 changed\n"
     assert serial_at(busy.port, ZONE) == 1
+    # As it runs: there is nothing to be restarted for.
+    s.relay.server.clear()
+    s.relay.server.update(good)
+    s.relay.write()
+    before = keys()
+    assert s.relay.ctl("reload").stderr == "" and keys() == before
 
 
 # ---- a list of zones ----
