@@ -132,7 +132,6 @@ certs_load(const struct config *c, struct config_report *r)
 	return NULL;
 }
 
-/* The same connections are under it: what was seen on them stays, too. */
 static void
 adopt(struct cert *now, const struct cert *before)
 {
@@ -142,16 +141,36 @@ adopt(struct cert *now, const struct cert *before)
 	now->tls = tls_hold(before->tls);
 }
 
+/* The peer is the same one: what was seen of it, and said, stays. */
+static void
+remember(struct cert *now, const struct cert *before)
+{
+	if (now->tls != before->tls || strcmp(now->name, before->name) != 0)
+		return;
+	now->seen_end = before->seen_end;
+	now->seen_told = before->seen_told;
+	memcpy(now->seen, before->seen, sizeof(now->seen));
+}
+
+static void
+adopt_peers(struct cert *now, size_t n, const struct cert *before, size_t count)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < count; k++)
+			adopt(&now[i], &before[k]);
+		for (size_t k = 0; k < count; k++)
+			remember(&now[i], &before[k]);
+	}
+}
+
 void
 certs_adopt(struct certs *now, const struct certs *before)
 {
 	adopt(&now->server, &before->server);
-	for (size_t i = 0; i < now->cfg->primary_count; i++)
-		for (size_t k = 0; k < before->cfg->primary_count; k++)
-			adopt(&now->primary[i], &before->primary[k]);
-	for (size_t i = 0; i < now->cfg->downstream_count; i++)
-		for (size_t k = 0; k < before->cfg->downstream_count; k++)
-			adopt(&now->downstream[i], &before->downstream[k]);
+	adopt_peers(
+	    now->primary, now->cfg->primary_count, before->primary, before->cfg->primary_count);
+	adopt_peers(now->downstream, now->cfg->downstream_count, before->downstream,
+	    before->cfg->downstream_count);
 }
 
 void

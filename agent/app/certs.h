@@ -19,7 +19,8 @@ struct certs;
 /* Every fault is reported as file:line:col of the map `tls` in question; NULL when there was one.
  */
 struct certs *certs_load(const struct config *c, struct config_report *r);
-/* What was made from the same goes on as it is, with its sessions; the rest is what it is now. */
+/* What was made from the same goes on as it is, with its sessions, and with what peers of the same
+ * name have shown; the rest is what it is now. */
 void certs_adopt(struct certs *now, const struct certs *before);
 void certs_free(struct certs *s); /* NULL is allowed */
 

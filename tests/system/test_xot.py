@@ -367,6 +367,28 @@ def test_expiry(lab):
     assert "expired" in s.relay.ctl("status").stdout
 
 
+def test_expiry_of_a_peer_over_a_reload(lab):
+    """What a peer has shown is known after a reload as before it, and its end is not said again the same day."""
+    s = XotScene(lab, context=lambda s: server_context(s.ca.issue(NAME, days=20)))
+
+    def told():
+        return [e for e in s.relay.events("certificate-expires") if e["of"] == "primary"]
+
+    def shown():
+        return sorted(line for line in s.relay.ctl("status").stdout.splitlines()
+                      if line.split()[:1] in (["primary"], ["downstream"]))
+
+    with s.client(s.edge) as c:
+        c.transfer(query("AXFR"))
+    wait_for(lambda: len(told()) == 1 and len(shown()) > 1, what="certificates of both")
+    before = shown()
+    s.relay.ctl("reload")
+    assert shown() == before
+    s.primary.drop_connections()
+    s.update(add=["a 300 A 192.0.2.1"])
+    assert len(told()) == 1
+
+
 def test_status_shows_transport(lab):
     s = XotScene(lab)
     with s.client(s.edge) as c:
