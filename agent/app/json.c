@@ -82,6 +82,16 @@ listen_list(struct buf *b, const struct agent *a, const char *key, bool tls)
 	buf_str(b, "]");
 }
 
+static uint64_t
+lost_by_kernel(const struct agent *a)
+{
+	uint64_t n = 0;
+
+	for (const struct listener *l = a->listeners; l != NULL; l = l->next)
+		n += l->udp != NULL ? udp_lost(l->udp) : 0;
+	return n;
+}
+
 void
 json_daemon(struct buf *b, const struct agent *a)
 {
@@ -114,6 +124,7 @@ json_daemon(struct buf *b, const struct agent *a)
 	json_num(b, "queued", queued);
 	json_num(b, "unseen", a->unseen);
 	json_num(b, "outbox", a->outbox);
+	json_num(b, "datagrams_lost", lost_by_kernel(a));
 	json_num(b, "notifies_in", a->stats.notify_in);
 	json_num(b, "notifies_refused", a->stats.notify_refused);
 	json_num(b, "notifies_out", a->stats.notify_out);

@@ -192,7 +192,8 @@ check_gone(const struct priv_user *u, struct zr_err *e)
 int
 priv_become(const struct priv_user *u, struct zr_err *e)
 {
-	const uint64_t want = BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SETPCAP);
+	/* For the listeners: their ports, and as much room as they want. */
+	const uint64_t want = BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_NET_ADMIN) | BIT(CAP_SETPCAP);
 	struct caps c;
 
 	if (caps_get(&c) != 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)

@@ -28,6 +28,7 @@ struct notifyin {
 	const struct acl *primaries;
 	struct limiter *known, *stranger;
 	struct limiter *reached, *proved, *keys; /* what others forge holds none of it up */
+	struct limiter *again;			 /* what anybody may have overheard */
 	uint32_t tickets;			 /* given out so far */
 	struct remembered memory[NOTIFYIN_MEMORY];
 };
@@ -60,6 +61,7 @@ notifyin_new(const struct notifyin_conf *c, const struct notifyin_zones *z)
 	n->reached = limiter_new(c->known, NOTIFYIN_SOURCES);
 	n->proved = limiter_new(c->known, NOTIFYIN_SOURCES);
 	n->keys = limiter_new(c->known, NOTIFYIN_SOURCES);
+	n->again = limiter_new(c->known, NOTIFYIN_SOURCES);
 	n->stranger = limiter_new(c->stranger, NOTIFYIN_SOURCES);
 	return n;
 }
@@ -73,6 +75,7 @@ notifyin_free(struct notifyin *n)
 	limiter_free(n->reached);
 	limiter_free(n->proved);
 	limiter_free(n->keys);
+	limiter_free(n->again);
 	limiter_free(n->stranger);
 	free(n);
 }
@@ -86,6 +89,7 @@ notifyin_configure(struct notifyin *n, const struct notifyin_conf *c, const stru
 	limiter_set_rate(n->reached, c->known);
 	limiter_set_rate(n->proved, c->known);
 	limiter_set_rate(n->keys, c->known);
+	limiter_set_rate(n->again, c->known);
 	limiter_set_rate(n->stranger, c->stranger);
 }
 
@@ -389,10 +393,16 @@ judge_known(struct notifyin *n, const struct notifyin_source *src, const struct 
 	v->memory = remember(n, key, t->forced, now);
 }
 
-/* The key is its holder's limit as well, from however many addresses. */
+/*
+ * The key is its holder's limit as well, from however many addresses (R-02).  What it signed and
+ * was seen before takes nothing of that: whoever has overheard it can send it, as often as he
+ * likes.
+ */
 static bool
 take_token(struct notifyin *n, const struct notifyin_source *src, struct zr_mono now)
 {
+	if (src->seen)
+		return limiter_take(n->again, &src->from, now);
 	if (src->key != NULL)
 		return limiter_take_key(n->keys, src->key, name_len(src->key), now) &&
 		       limiter_take(n->proved, &src->from, now);
@@ -419,8 +429,11 @@ notifyin_judge(struct notifyin *n, const struct notifyin_source *src, const stru
 	judge_known(n, src, m, parsed, above, now, v);
 	if (!above)
 		return;
+	/* Who repeats its request for want of an answer gets one, though not without end. */
+	if (v->why == NOTIFYIN_REPEAT && !src->seen && limiter_take(n->again, &src->from, now))
+		return;
 	v->notify.deferred = true;
-	if (v->zone == NULL && v->why != NOTIFYIN_REPEAT) {
+	if (v->zone == NULL) {
 		v->why = NOTIFYIN_FLOOD;
 		v->drop = true;
 	}

@@ -7,6 +7,7 @@
  * port, is a retransmission (A-11): it gets the same answer again without touching the zone, or
  * none while the first one still waits for the disk.  For NOTIFY(AXFR) that holds as long as its
  * sender may go on repeating it for want of an answer: each further one would cost a transfer.
+ * Answers of this kind have a rate of their own, for anybody may have overheard the request.
  */
 #pragma once
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,7 +360,11 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 static void
 set_options(int fd, const struct zr_addr *bind, bool any)
 {
-	sock_set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+	int octets = RECEIVE_BUFFER;
+
+	/* The limit of the system is 11 ms of a flood on most machines; who may exceed it does. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) != 0)
+		sock_set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
 	if (bind->family == 4) {
 		sock_set(fd, IPPROTO_IP, IP_PKTINFO, any);
 		/* A forged "fragmentation needed" must not shrink what we send. */
@@ -428,4 +433,15 @@ const struct udp_stats *
 udp_stats(const struct udp_sock *s)
 {
 	return &s->stats;
+}
+
+uint32_t
+udp_lost(const struct udp_sock *s)
+{
+	uint32_t v[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(v);
+
+	if (getsockopt(s->fd, SOL_SOCKET, SO_MEMINFO, v, &len) != 0)
+		return 0;
+	return v[SK_MEMINFO_DROPS];
 }

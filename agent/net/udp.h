@@ -61,3 +61,5 @@ void udp_flush(struct udp_sock *s);
 
 const struct zr_addr *udp_addr(const struct udp_sock *s); /* with the real port */
 const struct udp_stats *udp_stats(const struct udp_sock *s);
+/* Datagrams that the kernel had no room for, since it was opened. */
+uint32_t udp_lost(const struct udp_sock *s);

@@ -76,6 +76,11 @@ show_daemon(struct tool *t, struct zr_err *e)
 		fprintf(t->out, "; %lld not yet checked since the start",
 		    (long long)look_int(s, "unseen"));
 	fputc('\n', t->out);
+	if (look_int(s, "datagrams_lost") > 0)
+		fprintf(t->out,
+		    "lost            %lld datagrams for which the kernel had no room: a flood, or "
+		    "net.core.rmem_max is small\n",
+		    (long long)look_int(s, "datagrams_lost"));
 	sqlite3_reset(s);
 	return 0;
 }

@@ -416,6 +416,7 @@ SELECT json_extract(body, '$.version') AS version, json_extract(body, '$.pid') A
 	json_extract(body, '$.queued') AS queued, json_extract(body, '$.unseen') AS unseen,
 	json_extract(body, '$.outbox') AS outbox,
 	json_extract(body, '$.store_lag_us') AS store_lag_us,
+	json_extract(body, '$.datagrams_lost') AS datagrams_lost,
 	json_extract(body, '$.listen') AS listen_json
 FROM live_line WHERE kind = 'daemon' LIMIT 1;
 

@@ -44,7 +44,7 @@ ZONE_DOWNSTREAM_KEYS = set("name address state notified_serial notified_at acked
 ZONE_TRANSFER_KEYS = set("started_at duration_us direction kind peer address from_serial to_serial octets records"
                          " messages error_code error".split())
 DAEMON_KEYS = set("version pid started_at config database workers log_level rss tcp_in tcp_out transfers_in"
-                  " transfers_out queued unseen outbox store_lag_us listen".split())
+                  " transfers_out queued unseen outbox store_lag_us datagrams_lost listen".split())
 DATABASE_KEYS = set("zones records octets pending outbox loaded_at".split())
 PRIMARY_KEYS = set("name address trust transport failures held_until_at transfers queued error error_at".split())
 DOWNSTREAM_KEYS = set("name trust zones current behind owed acked_only forced_verified forced_acked forced_unverified"

@@ -65,7 +65,9 @@ status_of(const char *key)
 	return v;
 }
 
+#define SETPCAP (1ULL << 8)
 #define BIND_ONLY (1ULL << 10)
+#define NET_ADMIN (1ULL << 12)
 
 static int
 become(void *arg)
@@ -77,7 +79,8 @@ become(void *arg)
 		return 1;
 	if (getuid() != 54321 || getegid() != 54322 || setuid(0) == 0 || getgroups(0, NULL) != 1)
 		return 2;
-	if (priv_may_bind() != had || (status_of("CapEff") & ~(BIND_ONLY | 1ULL << 8)) != 0)
+	if (priv_may_bind() != had ||
+	    (status_of("CapEff") & ~(BIND_ONLY | NET_ADMIN | SETPCAP)) != 0)
 		return 3;
 	if (priv_shed(false, false, &e) != 0 || (status_of("CapPrm") & ~BIND_ONLY) != 0 ||
 	    status_of("NoNewPrivs") != 1)

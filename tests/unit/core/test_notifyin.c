@@ -456,6 +456,46 @@ own_rate(void **state)
 	assert_false(v.notify.deferred);
 }
 
+/* What was signed, overheard and sent again without end: it gets few answers, and its key has all
+ * of its rate. */
+static void
+overheard_rate(void **state)
+{
+	static const uint8_t mine[] = "\004mine";
+	unsigned answers = 0;
+
+	(void)state;
+	primary[0].notify_key = mine;
+	for (unsigned i = 0; i < 1000; i++) {
+		judge_signed("", TYPE_AXFR, HIDDEN, mine, true);
+		assert_null(v.zone);
+		answers += !v.drop;
+	}
+	assert_in_range(answers, 1, 60);
+	assert_int_equal(v.why, NOTIFYIN_FLOOD);
+	judge_signed("", TYPE_SOA, HIDDEN, mine, false);
+	assert_int_equal(v.why, NOTIFYIN_OK);
+	assert_false(v.notify.deferred);
+}
+
+/* The same without a signature: octet by octet, from the same port. */
+static void
+repeated_rate(void **state)
+{
+	unsigned answers = 0;
+
+	(void)state;
+	judge("", TYPE_SOA, HIDDEN);
+	assert_non_null(v.zone);
+	notifyin_answered(n, v.memory, RCODE_NOERROR);
+	for (unsigned i = 0; i < 1000; i++) {
+		judge_raw(HIDDEN, false, false);
+		assert_null(v.zone);
+		answers += !v.drop;
+	}
+	assert_in_range(answers, 50, 120);
+}
+
 /* C-11: a cookie of ours, or TCP, is a class of its own, and proves nothing else. */
 static void
 reached_rate(void **state)
@@ -524,6 +564,8 @@ main(void)
 	    T(with_keys),
 	    T(key_decides),
 	    T(own_rate),
+	    T(overheard_rate),
+	    T(repeated_rate),
 	    T(reached_rate),
 	    T(key_rate),
 	    T(retransmissions),

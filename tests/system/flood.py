@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Forged requests by the ten thousand: flood.c, and what they cost the daemon."""
+
+import contextlib
+import os
+import subprocess
+
+from lab import which
+from tsigwire import append
+
+
+def _program(lab):
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "flood.c")
+    path = os.path.join(lab.path, "flood")
+    if not os.path.exists(path):
+        given = os.environ.get("CC", "").split()[-1:]
+        cc = next(c for c in given + [which("cc"), which("gcc"), which("clang")] if c)
+        subprocess.run([cc, "-D_GNU_SOURCE", "-O2", "-o", path, source], check=True)
+    return path
+
+
+def plain(wire):
+    """Octets as they are, but for the ID."""
+    return wire.hex()
+
+
+def forged(wire, key, when):
+    """The same with a TSIG of this name and algorithm, in time, whose MAC is another guess each time."""
+    size = {"hmac-sha256": 32, "hmac-sha512": 64}[key.alg]
+    signed = append(wire, key, when, b"\xaa" * size, 0, b"")
+    at = signed.rindex(b"\xaa" * size)
+    return f"~{at},{size}:{signed.hex()}"
+
+
+@contextlib.contextmanager
+def flood(lab, at, rate, seconds, sources, wires):
+    """A process of its own; .rate is what it has reached, afterwards.  wires: of plain() and forged()."""
+    with subprocess.Popen([_program(lab), at[0], str(at[1]), str(rate), str(seconds), ",".join(sources), *wires],
+                          stdout=subprocess.PIPE, text=True) as p:
+        try:
+            assert p.stdout.readline() == "begun\n"
+            yield p
+            p.rate = float(p.stdout.readline())
+        finally:
+            p.kill()
+
+
+def cpu_seconds(pid):
+    """What a process has used so far, of the processor."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
