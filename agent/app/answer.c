@@ -223,19 +223,23 @@ take_notify(
 	buf_clear(&b);
 }
 
-/* NT-04: what it is known by when we connect to it is what it is known by when it connects to us.
- */
+struct shown {
+	const struct agent *agent;
+	struct tls_peer *peer;
+};
+
 static bool
 certified(const void *certificate, const struct primary *p)
 {
-	const struct config_tls *t = &((const struct config_primary *)p->app)->tls;
+	const struct shown *s = certificate;
 
-	return t->at.file != NULL && certs_proves(certificate, t->name, t->ca != NULL, &t->pin);
+	return certs_primary_is(s->agent->certs, p->app, s->peer);
 }
 
 static void
 notify(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
 {
+	const struct shown shown = {a, to->tls_peer};
 	struct notifyin_source src = {
 	    .from = to->from,
 	    .tcp = to->tcp,
@@ -243,7 +247,7 @@ notify(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
 	    .key = to->key != NULL ? to->key->key.name : NULL,
 	    .seen = to->seen,
 	    .certified = to->tls_peer != NULL ? certified : NULL,
-	    .certificate = to->tls_peer,
+	    .certificate = &shown,
 	};
 	struct notifyin_verdict v;
 	struct buf b = BUF_INIT;

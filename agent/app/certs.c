@@ -17,6 +17,9 @@ struct cert {
 	const char *file; /* our certificate; NULL: none */
 	/* What the other side showed; unset: nothing yet. */
 	struct zr_wall seen_end, seen_told;
+	/* A primary that has connected to us: whether it is this one. */
+	struct tls_peer *asked;
+	bool vouched;
 	char seen[TLS_TEXT_MAX];
 };
 
@@ -45,7 +48,7 @@ static bool
 asks_clients(const struct config *c)
 {
 	for (size_t i = 0; i < c->primary_count; i++)
-		if (c->primaries[i].tls.pin.n > 0)
+		if (c->primaries[i].tls.at.file != NULL)
 			return true;
 	for (size_t i = 0; i < c->downstream_count; i++)
 		if (c->downstreams[i].client_pin.n > 0)
@@ -179,8 +182,10 @@ certs_free(struct certs *s)
 	if (s == NULL)
 		return;
 	tls_drop(s->server.tls);
-	for (size_t i = 0; i < s->cfg->primary_count; i++)
+	for (size_t i = 0; i < s->cfg->primary_count; i++) {
 		tls_drop(s->primary[i].tls);
+		tls_peer_drop(s->primary[i].asked);
+	}
 	for (size_t i = 0; i < s->cfg->downstream_count; i++)
 		tls_drop(s->downstream[i].tls);
 	free(s->primary);
@@ -214,26 +219,54 @@ certs_downstream(const struct certs *s, const struct config_downstream *d)
 	return NULL;
 }
 
+static struct cert *
+find(const struct certs *s, const char *what, const char *name)
+{
+	struct cert *v[] = {s->primary, s->downstream};
+	size_t n[] = {s->cfg->primary_count, s->cfg->downstream_count};
+
+	for (unsigned k = 0; k < 2; k++)
+		for (size_t i = 0; i < n[k]; i++)
+			if (strcmp(v[k][i].what, what) == 0 && strcmp(v[k][i].name, name) == 0)
+				return &v[k][i];
+	return NULL;
+}
+
 static bool
-pinned(const struct tls_peer *peer, const struct config_pins *pins)
+pinned(const struct tls_peer *peer, const struct config_pins *pins, bool chain)
 {
 	struct tls_pin pin;
 
 	for (size_t i = 0; i < pins->n; i++)
-		if (tls_pin_parse(&pin, pins->v[i]) && tls_peer_pinned(peer, &pin))
+		if (tls_pin_parse(&pin, pins->v[i]) && tls_peer_pinned(peer, &pin, chain))
 			return true;
 	return false;
 }
 
 bool
-certs_proves(
-    const struct tls_peer *peer, const char *name, bool chain, const struct config_pins *pins)
+certs_proves(const struct tls_peer *peer, const char *name, const struct config_pins *pins)
 {
-	if (peer == NULL || (pins->n == 0 && (name == NULL || !chain)))
+	if (peer == NULL || (name == NULL && pins->n == 0))
 		return false;
-	if (name != NULL && ((chain && !tls_peer_verified(peer)) || !tls_peer_named(peer, name)))
+	if (name != NULL && (!tls_peer_verified(peer) || !tls_peer_named(peer, name)))
 		return false;
-	return pins->n == 0 || pinned(peer, pins);
+	return pins->n == 0 || pinned(peer, pins, name != NULL);
+}
+
+/* Each request of a connection comes with the same certificate. */
+bool
+certs_primary_is(const struct certs *s, const struct config_primary *p, struct tls_peer *peer)
+{
+	struct cert *c = find(s, "primary", p->name);
+
+	if (c == NULL || c->tls == NULL || peer == NULL)
+		return false;
+	if (c->asked != peer) {
+		tls_peer_drop(c->asked);
+		c->asked = tls_peer_hold(peer);
+		c->vouched = tls_vouches(c->tls, peer);
+	}
+	return c->vouched;
 }
 
 /* ---- expiry ---- */
@@ -271,19 +304,6 @@ check_one(const struct cert *c, const void *arg)
 
 	if (left <= CERTS_WARN_US)
 		tell(c, c->file, tls_text(c->tls), left);
-}
-
-static struct cert *
-find(struct certs *s, const char *what, const char *name)
-{
-	struct cert *v[] = {s->primary, s->downstream};
-	size_t n[] = {s->cfg->primary_count, s->cfg->downstream_count};
-
-	for (unsigned k = 0; k < 2; k++)
-		for (size_t i = 0; i < n[k]; i++)
-			if (strcmp(v[k][i].what, what) == 0 && strcmp(v[k][i].name, name) == 0)
-				return &v[k][i];
-	return NULL;
 }
 
 void

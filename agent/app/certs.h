@@ -2,7 +2,7 @@
 /*
  * The certificates of one configuration: a TLS context for the server and for each peer whose
  * connections are under TLS.  Opened with the configuration and freed with it; connections hold
- * what they use.  Main thread, but for certs_proves(), which looks at its arguments alone.
+ * what they use.  Main thread.
  */
 #pragma once
 
@@ -30,11 +30,16 @@ struct tls_ctx *certs_primary(const struct certs *s, const struct config_primary
 struct tls_ctx *certs_downstream(const struct certs *s, const struct config_downstream *d);
 
 /*
- * What the other side of a connection showed is what is configured for it: all that is given
- * must hold, and something must be given (XO-27).  chain: the name counts only with a valid chain.
+ * What a client showed is what is configured for it: all that is given must hold, and something
+ * must be given (XO-27).  A name counts only with a valid chain to client-ca; then a pin may be
+ * that of any certificate of the chain, and without a name that of its own.
  */
-bool certs_proves(
-    const struct tls_peer *peer, const char *name, bool chain, const struct config_pins *pins);
+bool certs_proves(const struct tls_peer *peer, const char *name, const struct config_pins *pins);
+/*
+ * Who has connected to us and shown this is the primary: what it is known by when we connect to it,
+ * its own CA and pins, is what it is known by then (NT-04).
+ */
+bool certs_primary_is(const struct certs *s, const struct config_primary *p, struct tls_peer *peer);
 
 /* Expiry (XO-39): is said so long before, and again every day. */
 #define CERTS_WARN_US (30 * 86400 * ZR_US_PER_S)

@@ -40,7 +40,7 @@ lacks(const struct config_downstream *d, const struct replyto *to, bool over_tls
 		return "xot is required";
 	if (client && to->tls && to->tls_peer == NULL)
 		return "no client certificate";
-	if (client && to->tls && !certs_proves(to->tls_peer, d->client_name, true, &d->client_pin))
+	if (client && to->tls && !certs_proves(to->tls_peer, d->client_name, &d->client_pin))
 		return "not its client certificate";
 	if (over_tls && !client && d->key == NULL)
 		return "xot is required, and it has neither certificate nor key";

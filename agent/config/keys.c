@@ -226,9 +226,8 @@ static const struct schema_key server_tls_keys[] = {
 	.doc = "Needed. The PEM file with its private key, which others must not be able to read."},
     {"client-ca", VALUE_PATH, AT(client_ca),
 	.doc = "A PEM file with the CAs of the certificates that clients show us. Needed for "
-	       "client-name, and for NOTIFYs which a primary proves by the name of its "
-	       "certificate. A certificate that is not configured for a peer gives no rights, "
-	       "whoever has signed it."},
+	       "client-name; a primary proves its NOTIFYs by its own ca and pin. A certificate "
+	       "that is not configured for a peer gives no rights, whoever has signed it."},
 };
 #undef AT
 
@@ -244,8 +243,9 @@ static const struct schema_key tls_keys[] = {
     {"pin", VALUE_PINS, AT(pin),
 	.doc = "The SHA-256 of its public key (the SubjectPublicKeyInfo) in base64, or a list of "
 	       "them: one is enough, so that a second one can stand there before the key is "
-	       "changed. Without ca the pin alone counts, and the dates of the certificate do not "
-	       "matter."},
+	       "changed. With ca it may be that of any certificate of the chain (RFC 7858 section "
+	       "4.2). Without ca the pin alone counts, it is that of its own certificate, and the "
+	       "dates of that do not matter."},
     {"cert", VALUE_PATH, AT(cert),
 	.doc = "A PEM file with the certificate that we show when we are asked for one."},
     {"key", VALUE_PATH, AT(key), .doc = "The PEM file with its private key."},
@@ -290,7 +290,8 @@ static const struct schema_key primary_keys[] = {
     {"tls", VALUE_SUB, AT(tls), .sub = &schema_tls,
 	.doc = "SOA queries and transfers go to it over TLS, at all of its addresses, and never "
 	       "otherwise, also when that fails. A NOTIFY which comes over TLS with a "
-	       "certificate of this name or pin is proved to be its own, as by a key."},
+	       "certificate that we would take from the primary itself, by name, ca and pin, is "
+	       "proved to be its own, as by a key."},
     {"source", VALUE_SOURCE, AT(source4),
 	.doc = "The local address that queries to it come from: one of IPv4, one of IPv6, or both. "
 	       "Without it the system chooses."},
@@ -361,7 +362,8 @@ static const struct schema_key downstream_keys[] = {
 	       "client-ca of the server. Downstreams at one address are told apart by it."},
     {"client-pin", VALUE_PINS, AT(client_pin),
 	.doc = "The SHA-256 of the public key of that certificate in base64, or a list of them; "
-	       "with client-name as well, or without."},
+	       "with client-name as well, or without. With client-name it may be that of any "
+	       "certificate of the chain."},
     {"xot", VALUE_CHOICE, AT(xot), .choice = xot_words, .def = "no",
 	.def_doc = "require, when it has client-name or client-pin; else no",
 	.doc = "require: it may transfer over TLS only, and must prove who it is by client-name or "

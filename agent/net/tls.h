@@ -37,7 +37,8 @@ struct tls_server_spec {
 	const char *cert_file;	    /* PEM: the certificate, then those between it and the CA */
 	const char *key_file;	    /* PEM, without passphrase, closed to others */
 	const char *client_ca_file; /* PEM; NULL: no chain of a client is ever verified */
-	bool ask_client;	    /* for a certificate also without client_ca_file: pins */
+	/* For a certificate also without client_ca_file: for pins, and for tls_vouches(). */
+	bool ask_client;
 };
 
 /*
@@ -90,7 +91,18 @@ bool tls_peer_verified(const struct tls_peer *p); /* NULL: false, as below */
  * the certificate match nothing: one certificate for several peers would not tell them apart.
  */
 bool tls_peer_named(const struct tls_peer *p, const char *name);
-bool tls_peer_pinned(const struct tls_peer *p, const struct tls_pin *pin);
+/*
+ * The key of its certificate.  chain: or that of another one in the valid chain (RFC 7858
+ * section 4.2), if there is one: as every certificate below that one would do, compare the name as
+ * well.
+ */
+bool tls_peer_pinned(const struct tls_peer *p, const struct tls_pin *pin, bool chain);
+/*
+ * Somebody has connected to us and shown this: would `t`, a client's context, take it from the
+ * server that it is for?  Its CAs and pins count, not those of the server's context; wildcards
+ * match nothing. Costs the verification of a chain: keep what it says.
+ */
+bool tls_vouches(const struct tls_ctx *t, const struct tls_peer *p);
 struct zr_wall tls_peer_not_after(const struct tls_peer *p); /* of the certificate alone; 0: NULL */
 /*
  * "edge.example.net, sha256/...", as far as not verified with ", not verified: REASON" behind it;

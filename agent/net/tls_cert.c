@@ -15,7 +15,10 @@
 struct tls_peer {
 	atomic_uint refs;
 	X509 *x;
+	struct stack_st_X509 *shown; /* between it and its CA, as the peer says; NULL: nothing */
 	bool verified;
+	struct tls_pin *pins; /* of the valid chain, but for its own */
+	size_t pin_count;
 	struct zr_wall not_after;
 	char text[TLS_TEXT_MAX];
 };
@@ -167,8 +170,18 @@ x509_text(const X509 *x, char out[TLS_TEXT_MAX])
 
 /* ---- the peer ---- */
 
+static void
+keep_pins(struct tls_peer *p, struct stack_st_X509 *chain)
+{
+	int n = chain != NULL ? sk_X509_num(chain) : 0;
+
+	p->pins = zr_xcalloc((size_t)n + 1, sizeof(*p->pins));
+	for (int i = 1; i < n; i++)
+		p->pin_count += x509_pin(sk_X509_value(chain, i), &p->pins[p->pin_count]);
+}
+
 struct tls_peer *
-tls_peer_new(X509 *x, const char *doubt)
+tls_peer_new(X509 *x, const char *doubt, struct stack_st_X509 *shown, struct stack_st_X509 *chain)
 {
 	struct tls_peer *p = zr_xcalloc(1, sizeof(*p));
 	size_t len;
@@ -176,6 +189,9 @@ tls_peer_new(X509 *x, const char *doubt)
 	atomic_init(&p->refs, 1);
 	p->x = x;
 	p->verified = doubt == NULL;
+	if (shown != NULL && sk_X509_num(shown) > 0)
+		p->shown = X509_chain_up_ref(shown);
+	keep_pins(p, doubt == NULL ? chain : NULL);
 	p->not_after = x509_not_after(x);
 	x509_text(x, p->text);
 	len = strlen(p->text);
@@ -198,7 +214,21 @@ tls_peer_drop(struct tls_peer *p)
 	if (p == NULL || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	X509_free(p->x);
+	sk_X509_pop_free(p->shown, X509_free);
+	free(p->pins);
 	free(p);
+}
+
+X509 *
+tls_peer_x509(const struct tls_peer *p)
+{
+	return p->x;
+}
+
+struct stack_st_X509 *
+tls_peer_shown(const struct tls_peer *p)
+{
+	return p->shown;
 }
 
 bool
@@ -240,11 +270,18 @@ tls_peer_named(const struct tls_peer *p, const char *name)
 }
 
 bool
-tls_peer_pinned(const struct tls_peer *p, const struct tls_pin *pin)
+tls_peer_pinned(const struct tls_peer *p, const struct tls_pin *pin, bool chain)
 {
 	struct tls_pin own;
 
-	return p != NULL && x509_pin(p->x, &own) && memcmp(&own, pin, sizeof(own)) == 0;
+	if (p == NULL)
+		return false;
+	if (x509_pin(p->x, &own) && memcmp(&own, pin, sizeof(own)) == 0)
+		return true;
+	for (size_t i = 0; chain && i < p->pin_count; i++)
+		if (memcmp(&p->pins[i], pin, sizeof(*pin)) == 0)
+			return true;
+	return false;
 }
 
 struct zr_wall

@@ -88,5 +88,17 @@ struct zr_wall x509_not_before(const X509 *x);
 bool x509_pin(const X509 *x, struct tls_pin *out);
 void x509_names(const X509 *x, char *out, size_t size); /* "a, b"; the subject when it has none */
 void x509_text(const X509 *x, char out[TLS_TEXT_MAX]);	/* names, and pin */
-/* `x` is taken over; `doubt` is NULL when the chain is valid. */
-struct tls_peer *tls_peer_new(X509 *x, const char *doubt);
+/*
+ * `x` is taken over; `doubt` is NULL when the chain is valid.  `shown` is what came along with it,
+ * `chain` the valid one; both are borrowed and may be NULL.
+ */
+struct tls_peer *tls_peer_new(
+    X509 *x, const char *doubt, struct stack_st_X509 *shown, struct stack_st_X509 *chain);
+
+/* tls_trust.c: a chain from x over `shown` to a CA of the context, for a client's certificate;
+ * NULL: none is valid.  To be freed with its references. */
+struct stack_st_X509 *tls_chain(const struct tls_ctx *t, X509 *x, struct stack_st_X509 *shown);
+bool tls_pinned(const struct tls_ctx *t, const X509 *x);
+/* tls_cert.c */
+X509 *tls_peer_x509(const struct tls_peer *p);
+struct stack_st_X509 *tls_peer_shown(const struct tls_peer *p);

@@ -111,8 +111,8 @@ explain(struct tls *t, X509_STORE_CTX *sc)
 
 /* ---- a client's judgement ---- */
 
-static bool
-pinned(const struct tls_ctx *ctx, const X509 *x)
+bool
+tls_pinned(const struct tls_ctx *ctx, const X509 *x)
 {
 	struct tls_pin p;
 
@@ -124,7 +124,18 @@ pinned(const struct tls_ctx *ctx, const X509 *x)
 	return false;
 }
 
-/* The key of any certificate of a verified chain; of one that is not, the server's own only. */
+/* The key of the other side's own certificate, or of any of a chain that is valid (may be NULL). */
+static bool
+pins_match(const struct tls_ctx *ctx, const X509 *leaf, struct stack_st_X509 *chain)
+{
+	if (ctx->pin_count == 0 || tls_pinned(ctx, leaf))
+		return true;
+	for (int i = 0; chain != NULL && i < sk_X509_num(chain); i++)
+		if (tls_pinned(ctx, sk_X509_value(chain, i)))
+			return true;
+	return false;
+}
+
 static bool
 pins_hold(struct tls *t, X509_STORE_CTX *sc)
 {
@@ -133,11 +144,8 @@ pins_hold(struct tls *t, X509_STORE_CTX *sc)
 	char text[TLS_PIN_TEXT] = "", who[NAMES_MAX];
 	struct tls_pin p;
 
-	if (t->ctx->pin_count == 0 || pinned(t->ctx, leaf))
+	if (pins_match(t->ctx, leaf, chain))
 		return true;
-	for (int i = 0; i < sk_X509_num(chain); i++)
-		if (pinned(t->ctx, sk_X509_value(chain, i)))
-			return true;
 	if (x509_pin(leaf, &p))
 		tls_pin_text(&p, text);
 	x509_names(leaf, who, sizeof(who));
@@ -208,16 +216,87 @@ tls_trust_server(X509_STORE_CTX *sc, void *arg)
 
 /* ---- a server's note ---- */
 
+/* Something between its own certificate and a CA; many show the CA as well, which we have or not.
+ */
+static bool
+has_links(struct stack_st_X509 *shown)
+{
+	for (int i = 1; shown != NULL && i < sk_X509_num(shown); i++)
+		if (X509_self_signed(sk_X509_value(shown, i), 0) != 1)
+			return true;
+	return false;
+}
+
+/*
+ * A ticket holds the client's certificate and not what it showed besides, which a primary's own CA
+ * may need: then there is none.
+ */
 int
 tls_note_client(X509_STORE_CTX *sc, void *arg)
 {
 	(void)arg;
+	if (has_links(X509_STORE_CTX_get0_untrusted(sc)))
+		(void)SSL_set_num_tickets(owner(sc)->ssl, 0);
 	if (!owner(sc)->ctx->has_ca)
 		X509_STORE_CTX_set_error(sc, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
 	else
 		(void)X509_verify_cert(sc); /* leaves its error, which the session keeps as well */
 	ERR_clear_error();		    /* the handshake goes on */
 	return 1;
+}
+
+struct stack_st_X509 *
+tls_chain(const struct tls_ctx *t, X509 *x, struct stack_st_X509 *shown)
+{
+	X509_STORE_CTX *sc = X509_STORE_CTX_new();
+	struct stack_st_X509 *chain = NULL;
+
+	if (sc != NULL && t->has_ca &&
+	    X509_STORE_CTX_init(sc, SSL_CTX_get_cert_store(t->ssl), x, shown) == 1 &&
+	    X509_STORE_CTX_set_default(sc, "ssl_client") == 1 && X509_verify_cert(sc) == 1)
+		chain = X509_STORE_CTX_get1_chain(sc);
+	X509_STORE_CTX_free(sc);
+	ERR_clear_error();
+	return chain;
+}
+
+bool
+tls_vouches(const struct tls_ctx *t, const struct tls_peer *p)
+{
+	struct stack_st_X509 *chain = NULL;
+	bool good;
+
+	if (t == NULL || p == NULL)
+		return false;
+	if (t->name != NULL && (t->name_is_ip ? X509_check_ip_asc(tls_peer_x509(p), t->name, 0) != 1
+					      : !tls_peer_named(p, t->name)))
+		return false;
+	if (t->has_ca) {
+		chain = tls_chain(t, tls_peer_x509(p), tls_peer_shown(p));
+		if (chain == NULL)
+			return false;
+	}
+	good = pins_match(t, tls_peer_x509(p), chain);
+	sk_X509_pop_free(chain, X509_free);
+	return good;
+}
+
+/* Of a client: what it showed, and the chain that was found, again after it has resumed. */
+static struct tls_peer *
+note_peer(struct tls *t, X509 *x, const char *doubt)
+{
+	struct stack_st_X509 *chain = NULL, *again = NULL, *shown = NULL;
+	struct tls_peer *p;
+
+	if (t->ctx->server) {
+		shown = SSL_get_peer_cert_chain(t->ssl);
+		chain = SSL_get0_verified_chain(t->ssl);
+		if (chain == NULL && doubt == NULL)
+			chain = again = tls_chain(t->ctx, x, shown);
+	}
+	p = tls_peer_new(x, doubt, shown, chain);
+	sk_X509_pop_free(again, X509_free);
+	return p;
 }
 
 int
@@ -243,6 +322,6 @@ tls_judge(struct tls *t)
 	if (!t->ctx->has_ca && doubt == NULL)
 		doubt = "trusted by its pin";
 	if (x != NULL)
-		t->peer = tls_peer_new(x, doubt);
+		t->peer = note_peer(t, x, doubt);
 	return 0;
 }

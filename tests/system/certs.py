@@ -27,6 +27,11 @@ def _write(path, data, mode=0o644):
     return path
 
 
+def _pin(key):
+    spki = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(spki).digest()).decode()
+
+
 class Cert:
     """A certificate with its key: paths, and the pin of its key."""
 
@@ -35,9 +40,7 @@ class Cert:
         self.cert = _write(os.path.join(folder, name + ".pem"), cert.public_bytes(serialization.Encoding.PEM))
         self.key = _write(os.path.join(folder, name + ".key"), key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()), 0o600)
-        spki = key.public_key().public_bytes(serialization.Encoding.DER,
-                                             serialization.PublicFormat.SubjectPublicKeyInfo)
-        self.pin = base64.b64encode(hashlib.sha256(spki).digest()).decode()
+        self.pin = _pin(key)
         self.secret = key
 
     @property
@@ -62,6 +65,7 @@ class Authority:
                 .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False)
                 .sign(self.key, hashes.SHA256()))
         self.ca = _write(os.path.join(self.folder, name + ".pem"), cert.public_bytes(serialization.Encoding.PEM))
+        self.pin = _pin(self.key)
 
     def issue(self, *names, days=365, file=None, key=None):
         """A certificate for these names, the first of which is that of its files."""

@@ -287,6 +287,41 @@ def test_notify_in(lab):
     s.relay.wait_event("forced-committed")
 
 
+OWN_CA = {
+    # client-ca of the server; name and file of the CA that is the primary's own, and its pins
+    "another CA for clients": (lambda s: s.ca.ca, lambda s: {"ca": s.second.ca}),
+    "no CA for clients": (lambda s: None, lambda s: {"ca": s.second.ca}),
+    "pin of its CA": (lambda s: s.ca.ca, lambda s: {"ca": s.second.ca, "pin": [s.second.pin]}),
+    "pin of its key": (lambda s: s.ca.ca, lambda s: {"pin": [s.right.pin]}),
+}
+
+
+@pytest.mark.parametrize("what", sorted(OWN_CA))
+def test_notify_own_ca(lab, what):
+    """NT-04: what the primary proves is what its own tls says, not the CA of the clients."""
+    client_ca, trust = OWN_CA[what]
+    s = XotScene(lab, start=False, template={"forced-interval": "1s", "forced-burst": 100})
+    s.second = Authority(lab, "second")
+    s.right = s.second.issue(NAME)
+    third = Authority(lab, "third").issue(NAME)
+    tls = s.relay.server["tls"]
+    if client_ca(s) is None:
+        tls.pop("client-ca")
+        s.relay.downstreams.pop("edge")
+    s.relay.primaries["up"]["tls"] = dict({"name": NAME}, **trust(s))
+    s.primary.context = server_context(s.right)
+    s.relay.write()
+    s.relay.start()
+    s.relay.wait_serial(ZONE, 1)
+    q = notify_query(ZONE, "AXFR")
+    q.use_edns(0, 0, 1232)
+    for cert, want in ((s.cert, "REFUSED"), (third, "REFUSED"), (s.second.issue("other.example.net"), "REFUSED"),
+                       (s.right, "NOERROR")):
+        with s.client(cert, source=PRIMARY) as c:
+            for _ in range(2):      # the second time it is remembered
+                assert rcode(c.ask(q)) == want, cert.name
+
+
 def test_notify_out(lab):
     """NT-02, NT-03: to a downstream with tls under TLS, and never otherwise."""
     s = XotScene(lab, tls_down=True)

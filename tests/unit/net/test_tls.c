@@ -225,8 +225,8 @@ test_client_certificates(void **state)
 	assert_false(tls_peer_named(peer, "a.many.example.net"));
 	assert_false(tls_peer_named(peer, "*.many.example.net"));
 	assert_false(tls_peer_named(peer, ""));
-	assert_true(tls_peer_pinned(peer, &pin));
-	assert_false(tls_peer_pinned(peer, &other));
+	assert_true(tls_peer_pinned(peer, &pin, true));
+	assert_false(tls_peer_pinned(peer, &other, true));
 	pair_stop(&p);
 	/* None: the policy decides. */
 	meet(client_ctx("ns1.example.net", "ca.pem", NULL, NULL),
@@ -236,7 +236,7 @@ test_client_certificates(void **state)
 	assert_null(peer);
 	assert_false(tls_peer_verified(peer));
 	assert_false(tls_peer_named(peer, "edge.example.net"));
-	assert_false(tls_peer_pinned(peer, &pin));
+	assert_false(tls_peer_pinned(peer, &pin, true));
 	assert_string_equal(tls_peer_text(peer), "no certificate");
 	pair_stop(&p);
 	/* The right name from a CA nobody knows. */
@@ -245,7 +245,7 @@ test_client_certificates(void **state)
 	talk();
 	peer = conn_tls_peer(p.server.c);
 	assert_false(tls_peer_verified(peer));
-	assert_true(tls_peer_pinned(peer, &other));
+	assert_true(tls_peer_pinned(peer, &other, true));
 	assert_says(tls_peer_text(peer), "not verified");
 	pair_stop(&p);
 	meet(client_ctx("ns1.example.net", "ca.pem", NULL, "late"),
@@ -259,13 +259,105 @@ test_client_certificates(void **state)
 	    server_ctx("server", NULL, true));
 	talk();
 	assert_false(tls_peer_verified(conn_tls_peer(p.server.c)));
-	assert_true(tls_peer_pinned(conn_tls_peer(p.server.c), &pin));
+	assert_true(tls_peer_pinned(conn_tls_peer(p.server.c), &pin, true));
 	pair_stop(&p);
 	meet(client_ctx("ns1.example.net", "ca.pem", NULL, "client"),
 	    server_ctx("server", NULL, false));
 	talk();
 	assert_null(conn_tls_peer(p.server.c));
 	pair_stop(&p);
+}
+
+/* `t` is dropped. */
+static bool
+vouches(struct tls_ctx *t)
+{
+	bool good = tls_vouches(t, conn_tls_peer(p.server.c));
+
+	tls_drop(t);
+	return good;
+}
+
+/* Who connects to us, by what we know of it when we connect: whatever CA the server asks for. */
+static void
+test_vouching(void **state)
+{
+	const char *const edge = "edge.example.net";
+	struct tls_pin own = pki_pin_of("client.pem"), ca = pki_pin_of("ca.pem"),
+		       sub = pki_pin_of("sub.pem"), other = pki_pin_of("stranger.pem");
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		const char *const client_ca[] = {NULL, "ca.pem", "other.pem"};
+
+		meet(client_ctx("ns1.example.net", "ca.pem", NULL, "client"),
+		    server_ctx("server", client_ca[i], true));
+		talk();
+		assert_true(vouches(client_ctx(edge, "ca.pem", NULL, NULL)));
+		assert_true(vouches(client_ctx("EDGE.example.net.", "ca.pem", NULL, NULL)));
+		assert_false(vouches(client_ctx(edge, "other.pem", NULL, NULL)));
+		assert_false(vouches(client_ctx("ns1.example.net", "ca.pem", NULL, NULL)));
+		assert_false(vouches(client_ctx("a.many.example.net", "ca.pem", NULL, NULL)));
+		assert_false(vouches(client_ctx("127.0.0.1", "ca.pem", NULL, NULL)));
+		assert_true(vouches(client_ctx(edge, "ca.pem", &own, NULL)));
+		assert_true(vouches(client_ctx(edge, "ca.pem", &ca, NULL)));
+		assert_false(vouches(client_ctx(edge, "ca.pem", &other, NULL)));
+		assert_false(vouches(client_ctx(edge, "other.pem", &own, NULL)));
+		assert_true(vouches(client_ctx(NULL, NULL, &own, NULL)));
+		assert_true(vouches(client_ctx(edge, NULL, &own, NULL)));
+		assert_false(vouches(client_ctx("ns1.example.net", NULL, &own, NULL)));
+		assert_false(vouches(client_ctx(NULL, NULL, &ca, NULL)));
+		pair_stop(&p);
+	}
+	meet(client_ctx("ns1.example.net", "ca.pem", NULL, "late"),
+	    server_ctx("server", "ca.pem", false));
+	talk();
+	assert_false(vouches(client_ctx(edge, "ca.pem", NULL, NULL)));
+	pair_stop(&p);
+	meet(client_ctx("ns1.example.net", "ca.pem", NULL, "chained"),
+	    server_ctx("server", "other.pem", false));
+	talk();
+	assert_true(vouches(client_ctx("ns1.example.net", "ca.pem", NULL, NULL)));
+	assert_true(vouches(client_ctx("ns1.example.net", "ca.pem", &sub, NULL)));
+	assert_false(vouches(client_ctx("ns1.example.net", "other.pem", NULL, NULL)));
+	pair_stop(&p);
+	assert_false(tls_vouches(NULL, NULL));
+}
+
+/* RFC 7858 section 4.2: of any certificate of a chain that is valid, also when it has resumed. */
+static void
+test_pins_of_the_chain(void **state)
+{
+	struct tls_pin leaf = pki_pin_of("client.pem"), ca = pki_pin_of("ca.pem"),
+		       sub = pki_pin_of("sub.pem");
+	struct tls_ctx *client = client_ctx("ns1.example.net", "ca.pem", NULL, "client");
+	struct tls_ctx *server = server_ctx("server", "ca.pem", false);
+	const struct tls_peer *peer;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		meet(tls_hold(client), tls_hold(server));
+		talk();
+		assert_int_equal(conn_tls_resumed(p.client.c), i > 0);
+		peer = conn_tls_peer(p.server.c);
+		assert_true(tls_peer_pinned(peer, &leaf, false));
+		assert_true(tls_peer_pinned(peer, &ca, true));
+		assert_false(tls_peer_pinned(peer, &ca, false));
+		assert_false(tls_peer_pinned(peer, &sub, true));
+		pair_stop(&p);
+	}
+	tls_drop(client);
+	/* What it shows besides its own is not in a ticket, so there is none. */
+	client = client_ctx("ns1.example.net", "ca.pem", NULL, "chained");
+	for (unsigned i = 0; i < 2; i++) {
+		meet(tls_hold(client), tls_hold(server));
+		talk();
+		assert_false(conn_tls_resumed(p.client.c));
+		assert_true(tls_peer_pinned(conn_tls_peer(p.server.c), &sub, true));
+		pair_stop(&p);
+	}
+	tls_drop(client);
+	tls_drop(server);
 }
 
 /* ---- what is spoken ---- */
@@ -377,6 +469,8 @@ main(void)
 	    cmocka_unit_test(test_pins),
 	    cmocka_unit_test(test_backup_pin),
 	    cmocka_unit_test(test_client_certificates),
+	    cmocka_unit_test(test_vouching),
+	    cmocka_unit_test(test_pins_of_the_chain),
 	    cmocka_unit_test(test_clients_must_offer_dot),
 	    cmocka_unit_test(test_servers_must_select_dot),
 	};
