@@ -15,7 +15,6 @@
 
 #include "app/helper_p.h"
 #include "base/mem.h"
-#include "cage/priv.h"
 
 /* Orders that wait for the helper: as many as there may be commands, each with two signals. */
 #define QUEUE_OCTETS (2 * 1024 * 1024)
@@ -42,14 +41,9 @@ close_others(int fd)
 #endif
 }
 
-/* The keys of the configuration are wiped here, in the copy that a fork makes. */
 static _Noreturn void
-be_helper(int fd, struct config *c, const char *path)
+be_helper(int fd, const char *path)
 {
-	struct helper_table *t = helper_table_new(c);
-	struct zr_err e;
-
-	config_free(c);
 	prctl(PR_SET_NAME, "zonerelay-hooks", 0, 0, 0);
 	/* It ends when its socket does: a signal to all of the service must not come first. */
 	signal(SIGTERM, SIG_IGN);
@@ -57,13 +51,11 @@ be_helper(int fd, struct config *c, const char *path)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
 	close_others(fd);
-	if (priv_shed(true, true, &e) != 0)
-		_exit(EXIT_FAILURE);
-	_exit(helper_main(fd, t, path));
+	_exit(helper_main(fd, path));
 }
 
 int
-helper_fork(struct helper **out, struct config *c, const char *path, struct zr_err *e)
+helper_fork(struct helper **out, const char *path, struct zr_err *e)
 {
 	const int room = QUEUE_OCTETS;
 	struct helper *h;
@@ -76,7 +68,7 @@ helper_fork(struct helper **out, struct config *c, const char *path, struct zr_e
 	pid = fork();
 	if (pid == 0) {
 		close(fds[0]);
-		be_helper(fds[1], c, path);
+		be_helper(fds[1], path);
 	}
 	close(fds[1]);
 	if (pid < 0) {
@@ -88,6 +80,24 @@ helper_fork(struct helper **out, struct config *c, const char *path, struct zr_e
 	h->fd = fds[0];
 	*out = h;
 	return 0;
+}
+
+int
+helper_begin(struct helper *h, const struct config *c, struct zr_err *e)
+{
+	struct helper_tell t;
+	ssize_t n;
+
+	if (helper_give(h->fd, c) != 0)
+		return zr_fail(e, ZR_IO, "the process for commands: %s", strerror(errno));
+	do
+		n = recv(h->fd, &t, sizeof(t), 0);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(t))
+		return zr_fail(e, ZR_IO, "the process for commands has ended at once");
+	t.text[sizeof(t.text) - 1] = '\0';
+	return t.news == HELPER_READY ? 0
+				      : zr_fail(e, ZR_CONF, "the process for commands: %s", t.text);
 }
 
 /* ---- its news ---- */
@@ -168,6 +178,8 @@ ask(struct helper *h, const struct helper_ask *q, struct zr_err *e)
 		return zr_fail(e, ZR_CLOSED, "the process that runs commands has ended");
 	if (send(h->fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*q))
 		return 0;
+	if (errno == EAGAIN || errno == ENOBUFS)
+		return zr_fail(e, ZR_LIMIT, "the process that runs commands has orders enough");
 	return zr_fail(e, ZR_IO, "the process that runs commands: %s", strerror(errno));
 }
 
@@ -203,6 +215,12 @@ helper_reload(struct helper *h)
 
 	if (ask(h, &q, &e) != 0 && h->fd >= 0)
 		h->ev->stale(h->arg, e.text);
+}
+
+pid_t
+helper_pid(const struct helper *h)
+{
+	return h->pid;
 }
 
 void

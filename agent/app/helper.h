@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The process that runs commands, seen from the daemon.  It is forked before the daemon locks
- * itself in, and stays outside: same user, no capabilities, no cage.  It runs the commands of the
- * configuration and nothing else: it has read them itself, and is told of which downstream and for
- * which zone one is to be run; so who takes over the daemon cannot run programs through it.
+ * The process that runs commands, seen from the daemon.  It is forked before the daemon has read a
+ * secret, is given its commands once, before anything of the network is opened, becomes the same
+ * user, and stays outside: no capabilities, no cage.  At a reload it reads the configuration
+ * itself, without the files of secrets.  It runs those commands and nothing else: it is told of
+ * which downstream and for which zone one is to be run; so who takes over the daemon cannot run
+ * programs through it.
  *
  * It ends with the daemon, and kills what it runs; what it runs is killed when it dies.  It is not
  * started again: there is nobody outside of the cage who could.
@@ -39,14 +41,20 @@ struct helper_job {
 	bool has_old, forced;
 };
 
-/* Before there are threads; `c` gives its commands, and the file at `path` those after a reload. */
-int helper_fork(struct helper **out, struct config *c, const char *path, struct zr_err *e);
+/* Before there are threads or secrets; the file at `path` (kept) gives commands after a reload. */
+int helper_fork(struct helper **out, const char *path, struct zr_err *e);
+/* Once, before helper_attach(): it has its commands, and is who it is to be. */
+int helper_begin(struct helper *h, const struct config *c, struct zr_err *e);
 int helper_attach(struct helper *h, struct event_base *base, const struct helper_events *ev,
     void *arg, struct zr_err *e);
 /* Before its base goes; nothing is told any more. */
 void helper_detach(struct helper *h);
-/* started() and ended(), or ended() alone, come for it later, unless this fails. */
+/*
+ * started() and ended(), or ended() alone, come for it later, unless this fails: with ZR_LIMIT the
+ * same may go a little later.
+ */
 int helper_run(struct helper *h, const struct helper_job *j, struct zr_err *e);
 void helper_signal(struct helper *h, uint64_t id, int sig); /* to its whole group */
 void helper_reload(struct helper *h);
+pid_t helper_pid(const struct helper *h);
 void helper_free(struct helper *h); /* NULL-safe; ends it, waits for it */

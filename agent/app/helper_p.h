@@ -20,7 +20,7 @@ struct helper_ask {
 	char zone[NAME_TEXT_MAX];
 };
 
-enum helper_news { HELPER_STARTED, HELPER_ENDED, HELPER_FAILED, HELPER_STALE };
+enum helper_news { HELPER_READY, HELPER_STARTED, HELPER_ENDED, HELPER_FAILED, HELPER_STALE };
 
 struct helper_tell {
 	uint64_t id;
@@ -33,12 +33,30 @@ struct helper_tell {
 
 struct helper_table;
 
-struct helper_table *helper_table_new(const struct config *c);
+struct helper_table *helper_table_new(const struct config *c); /* NULL: none yet */
+/* The vectors are taken over. */
+void helper_table_add(struct helper_table *t, const char *name, struct config_argv *on_forced,
+    struct config_argv *on_change);
 void helper_table_free(struct helper_table *t);
 /* Vectors for hook_vector_free(); -1: the order makes no sense, or there is no such command. */
 int helper_table_command(const struct helper_table *t, const struct helper_ask *q, char ***argv,
     char ***env, struct zr_err *e);
 
+/* ---- helper_begin.c: what it is given at the start ---- */
+
+struct helper_words {
+	const char *at;
+	size_t left;
+};
+
+void helper_pack(struct buf *b, const struct config *c);
+/* False: it makes no sense.  *user is borrowed from the words. */
+bool helper_unpack(
+    struct helper_words *w, struct helper_table *t, const char **user, bool *core_dumps);
+int helper_give(int fd, const struct config *c); /* -1: errno */
+/* Takes that, becomes the user, gives up all capabilities. */
+int helper_take(int fd, struct helper_table *t, struct zr_err *e);
+
 /* ---- helper_run.c: the process; returns its exit status ---- */
 
-int helper_main(int fd, struct helper_table *t, const char *path);
+int helper_main(int fd, const char *path);

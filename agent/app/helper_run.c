@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The process that runs commands: its loop.  It has one thread, and opens no file of a secret; what
- * libcrypto read of TLS keys before the fork is still in its memory.
+ * The process that runs commands: its loop.  It has one thread, and no secret is ever in its
+ * memory: it opens no file of one, and those in the configuration itself are wiped as they are
+ * read.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -132,6 +133,22 @@ reload(struct runner *r)
 	config_free(c);
 }
 
+/* The daemon may have found faults in the configuration, and ended. */
+static bool
+begin(struct runner *r)
+{
+	struct helper_tell t = {.news = HELPER_READY};
+	struct zr_err e;
+
+	r->table = helper_table_new(NULL);
+	if (helper_take(r->fd, r->table, &e) != 0) {
+		t.news = HELPER_FAILED;
+		snprintf(t.text, sizeof(t.text), "%s", e.text);
+	}
+	tell(r, &t);
+	return t.news == HELPER_READY;
+}
+
 /* ---- orders ---- */
 
 static void
@@ -172,11 +189,11 @@ kill_all(struct runner *r)
 }
 
 int
-helper_main(int fd, struct helper_table *t, const char *path)
+helper_main(int fd, const char *path)
 {
-	struct runner r = {.fd = fd, .path = path, .table = t, .base = event_base_new()};
+	struct runner r = {.fd = fd, .path = path};
 
-	if (r.base == NULL)
+	if (!begin(&r) || (r.base = event_base_new()) == NULL)
 		return EXIT_FAILURE;
 	r.asked = event_new(r.base, fd, EV_READ | EV_PERSIST, on_asked, &r);
 	r.chld = evsignal_new(r.base, SIGCHLD, on_chld, &r);

@@ -26,21 +26,29 @@ copy(const struct config_argv *from)
 	return to;
 }
 
+void
+helper_table_add(struct helper_table *t, const char *name, struct config_argv *on_forced,
+    struct config_argv *on_change)
+{
+	t->v = zr_xrealloc(t->v, (t->n + 1) * sizeof(*t->v));
+	t->v[t->n++] = (struct command){zr_xstrdup(name), *on_forced, *on_change};
+	*on_forced = *on_change = (struct config_argv){0};
+}
+
 struct helper_table *
 helper_table_new(const struct config *c)
 {
 	struct helper_table *t = zr_xcalloc(1, sizeof(*t));
 
-	t->v = zr_xcalloc(c->downstream_count + 1, sizeof(*t->v));
-	for (size_t i = 0; i < c->downstream_count; i++) {
+	for (size_t i = 0; c != NULL && i < c->downstream_count; i++) {
 		const struct config_downstream *d = &c->downstreams[i];
+		struct config_argv forced, change;
 
 		if (d->on_forced.n == 0 && d->on_change.n == 0)
 			continue;
-		t->v[t->n].name = zr_xstrdup(d->name);
-		t->v[t->n].on_forced = copy(&d->on_forced);
-		t->v[t->n].on_change = copy(&d->on_change);
-		t->n++;
+		forced = copy(&d->on_forced);
+		change = copy(&d->on_change);
+		helper_table_add(t, d->name, &forced, &change);
 	}
 	return t;
 }

@@ -215,6 +215,17 @@ run(struct hook_job *j, struct zr_err *e)
 	return 0;
 }
 
+/* The helper is busy: nothing was tried. */
+static void
+put_off(struct hook_job *j)
+{
+	struct agent *a = j->agent;
+
+	hookq_done(&a->hooks->queue, &j->line->q);
+	hookrun_step(&j->run, HOOKRUN_EV_PUT_OFF, NULL, a->now.mono);
+	hook_follow(j);
+}
+
 /* Whoever has no command any more was struck off before. */
 void
 hook_start(struct hook_job *j)
@@ -234,7 +245,10 @@ hook_start(struct hook_job *j)
 	}
 	j->timeout_us = d->hook_timeout_us;
 	if (run(j, &e) != 0) {
-		try_ended(j, HOOKRUN_END_FAILED, e.text);
+		if (e.code == ZR_LIMIT)
+			put_off(j);
+		else
+			try_ended(j, HOOKRUN_END_FAILED, e.text);
 		return;
 	}
 	link_running(j);

@@ -149,18 +149,20 @@ main(int argc, char **argv)
 		return rc;
 	open_standard();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no death */
 	/* Events are small objects of our own: without one a timer would never come (base/mem.h).
 	 */
 	event_set_mem_functions(zr_xmalloc, zr_xrealloc, free);
-	if (digest_start(&e) != 0) {
+	if ((!o.check && helper_fork(&helper, o.path, &e) != 0) || digest_start(&e) != 0) {
+		helper_free(helper);
 		fprintf(stderr, "zonerelayd: %s\n", e.text);
 		return EXIT_FAILURE;
 	}
-	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no death */
 	c = config_load(o.path, &report);
 	if (c != NULL)
 		certs = certs_load(c, &report);
 	if (certs == NULL) {
+		helper_free(helper);
 		config_free(c);
 		fprintf(stderr, "zonerelayd: %u error%s in the configuration, nothing started\n",
 		    report.errors, report.errors == 1 ? "" : "s");
@@ -171,7 +173,8 @@ main(int argc, char **argv)
 	log_open(o.debug ? LOG_LVL_DEBUG : c->log.level, c->log.format, c->log.dest);
 	log_event(LOG_LVL_INFO, "starting", LS("version", PACKAGE_VERSION), LS("config", o.path),
 	    LU("zones", c->zone_count));
-	if (sandbox_begin(c, &e) != 0 || helper_fork(&helper, c, o.path, &e) != 0) {
+	if (sandbox_begin(c, &e) != 0 || helper_begin(helper, c, &e) != 0) {
+		helper_free(helper);
 		config_free(c);
 		return failed(&e);
 	}

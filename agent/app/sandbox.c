@@ -119,6 +119,40 @@ check_folder(const char *path, const char *user, struct zr_err *e)
 	    strerror(errno), user, folder);
 }
 
+/* Is the file in this folder, or below it? */
+static bool
+is_below(const char *path, const char *folder)
+{
+	char *real = realpath(path, NULL);
+	size_t len = strlen(folder);
+	bool below = real != NULL && strncmp(real, folder, len) == 0 &&
+		     (real[len] == '/' || strcmp(folder, "/") == 0);
+
+	free(real);
+	return below;
+}
+
+/*
+ * The cage lets us write in the folder of the database.  Who takes over the daemon must not be able
+ * to give it other commands for its next start, or keys.
+ */
+static void
+check_apart(const struct config *c)
+{
+	char folder[PATH_MAX], *real;
+
+	folder_of(c->server.database, folder);
+	real = realpath(folder, NULL);
+	for (const struct config_file *f = c->files; real != NULL && f != NULL; f = f->next)
+		if (is_below(f->path, real)) {
+			log_event(LOG_LVL_WARN, "config-can-be-rewritten", LS("file", f->path),
+			    LS("reason", "zonerelayd may write in the folder of the database"),
+			    LS("next", "keep the database in a folder of its own"));
+			break;
+		}
+	free(real);
+}
+
 static int
 check_files(const char *path, const char *user, struct zr_err *e)
 {
@@ -147,6 +181,30 @@ check_readable(const struct config *c, const struct priv_user *u)
 }
 
 static int
+become(const char *user, struct priv_user *u, struct zr_err *e)
+{
+	if (priv_find(u, user, e) != 0)
+		return zr_fail_in(e, "server.user");
+	return priv_become(u, e);
+}
+
+static int
+hide(bool core_dumps, struct zr_err *e)
+{
+	return priv_memory(!core_dumps && cage_unfit() == NULL, e);
+}
+
+int
+sandbox_follow(const char *user, bool core_dumps, struct zr_err *e)
+{
+	struct priv_user u;
+
+	if (geteuid() == 0 && user[0] != '\0' && become(user, &u, e) != 0)
+		return -1;
+	return hide(core_dumps, e);
+}
+
+static int
 choose_user(const struct config *c, char *who, size_t size, struct zr_err *e)
 {
 	const struct config_server *s = &c->server;
@@ -158,9 +216,7 @@ choose_user(const struct config *c, char *who, size_t size, struct zr_err *e)
 		log_event(LOG_LVL_WARN, "runs-as-root",
 		    LS("next", "name a user that it is to become: server: user: zonerelay"));
 	} else {
-		if (priv_find(&u, s->user, e) != 0)
-			return zr_fail_in(e, "server.user");
-		if (priv_become(&u, e) != 0)
+		if (become(s->user, &u, e) != 0)
 			return -1;
 		became = true;
 		snprintf(who, size, "%s:%s", u.name, u.group);
@@ -177,12 +233,14 @@ sandbox_begin(const struct config *c, struct zr_err *e)
 	const struct config_server *s = &c->server;
 	char who[2 * PRIV_NAME_MAX + 2] = "root";
 
-	if (choose_user(c, who, sizeof(who), e) != 0 ||
-	    priv_memory(!s->core_dumps && cage_unfit() == NULL, e) != 0)
+	if (choose_user(c, who, sizeof(who), e) != 0 || hide(s->core_dumps, e) != 0)
 		return -1;
 	if (check_folder(s->database, who, e) != 0 || check_files(s->database, who, e) != 0)
 		return -1;
-	return check_folder(s->control, who, e);
+	if (check_folder(s->control, who, e) != 0)
+		return -1;
+	check_apart(c);
+	return 0;
 }
 
 /* ---- the cage ---- */

@@ -14,6 +14,8 @@
  * the database and the control socket: -1 says what is to be done.
  */
 int sandbox_begin(const struct config *c, struct zr_err *e);
+/* For the process of the commands: the same user, without a word; and no core dumps. */
+int sandbox_follow(const char *user, bool core_dumps, struct zr_err *e);
 /* The listeners are open; the store and all threads come after. */
 int sandbox_close(const struct config *c, struct zr_err *e);
 /* What is to be said of a file that a reload may not read, and of a port it may not open; "". */

@@ -11,6 +11,7 @@
 
 #ifdef HAVE_SECCOMP
 
+#include <linux/netlink.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -85,11 +86,14 @@ add_names(scmp_filter_ctx f, uint32_t action, const char *const *names, size_t n
 static int
 add_sockets(scmp_filter_ctx f)
 {
-	static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+	static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]) && rc == 0; i++)
 		rc = ALLOW(socket, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+	if (rc == 0) /* the C library asks which addresses the machine has */
+		rc = ALLOW(socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
+		    SCMP_A2(SCMP_CMP_EQ, NETLINK_ROUTE));
 	return rc;
 }
 

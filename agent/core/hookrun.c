@@ -16,6 +16,7 @@ const char *const hookrun_event_names[HOOKRUN_EVENT_COUNT] = {
     [HOOKRUN_EV_TIMER] = "timer",
     [HOOKRUN_EV_STARTED] = "started",
     [HOOKRUN_EV_ENDED] = "ended",
+    [HOOKRUN_EV_PUT_OFF] = "put_off",
     [HOOKRUN_EV_STRUCK] = "struck",
 };
 
@@ -76,8 +77,8 @@ timer(struct hookrun *h, struct zr_mono now)
 		h->state = HOOKRUN_ENDING;
 		h->at_us = now.us + HOOKRUN_KILL_US;
 		return HOOKRUN_TERM;
-	case HOOKRUN_ENDING:
-		h->at_us = 0; /* whatever is left of it cannot refuse */
+	case HOOKRUN_ENDING: /* nothing can refuse it, but an order may be lost */
+		h->at_us = now.us + HOOKRUN_KILL_US;
 		return HOOKRUN_KILL;
 	default:
 		return HOOKRUN_NOTHING;
@@ -155,6 +156,10 @@ hookrun_step(
 		return started(h, arg, now);
 	case HOOKRUN_EV_ENDED:
 		return ended(h, arg, now);
+	case HOOKRUN_EV_PUT_OFF:
+		if (h->state == HOOKRUN_QUEUED)
+			wait_until(h, now.us + HOOKRUN_BUSY_US, h->tries);
+		return HOOKRUN_NOTHING;
 	case HOOKRUN_EV_STRUCK:
 		return strike(h);
 	case HOOKRUN_EVENT_COUNT:

@@ -5,8 +5,8 @@
  *
  *     WAITING --TIMER: QUEUE--> QUEUED --STARTED--> RUNNING --TIMER: TERM--> ENDING --TIMER: KILL
  *        ^                        |                    |                       |
- *        +--RETRY, NEWER----------+ ENDED (no start)   +-- ENDED --------------+
- *                                 +--> DONE or FAILED: OVER
+ *        +--RETRY, NEWER,---------+ ENDED (no start)   +-- ENDED --------------+
+ *           PUT_OFF               +--> DONE or FAILED: OVER
  *
  * A newer row (NEWER) takes the place of the older.  While a process runs for the older one it is
  * let alone, and the newer is run after it, however it ends.
@@ -21,8 +21,9 @@
 
 #define HOOKRUN_FIRST_US (10 * ZR_US_PER_S) /* before the second try; then doubled */
 #define HOOKRUN_CAP_US (600 * ZR_US_PER_S)  /* at most */
-#define HOOKRUN_KILL_US (5 * ZR_US_PER_S)   /* from TERM to KILL */
-#define HOOKRUN_EXIT_NEVER 78		    /* EX_CONFIG: trying again is of no use */
+#define HOOKRUN_KILL_US (5 * ZR_US_PER_S)   /* from TERM to KILL, and to each further KILL */
+#define HOOKRUN_BUSY_US (1 * ZR_US_PER_S)
+#define HOOKRUN_EXIT_NEVER 78 /* EX_CONFIG: trying again is of no use */
 
 enum hookrun_state {
 	HOOKRUN_WAITING, /* for at_us */
@@ -38,6 +39,7 @@ enum hookrun_event {
 	HOOKRUN_EV_TIMER,   /* at_us is due */
 	HOOKRUN_EV_STARTED, /* arg.timeout_us */
 	HOOKRUN_EV_ENDED,   /* arg.end, max_tries */
+	HOOKRUN_EV_PUT_OFF, /* it could not even be tried: again in HOOKRUN_BUSY_US */
 	HOOKRUN_EV_STRUCK,  /* nobody wants it any more; what runs ends by itself */
 	HOOKRUN_EVENT_COUNT
 };

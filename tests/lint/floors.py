@@ -36,6 +36,7 @@ arpa/inet.h net/if.h netinet/in.h netinet/ip.h netinet/tcp.h netinet/udp.h
 sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/socket.h
 sys/stat.h sys/statvfs.h sys/time.h sys/types.h sys/uio.h sys/un.h sys/wait.h sys/prctl.h
 dirent.h ifaddrs.h libgen.h linux/capability.h linux/errqueue.h sys/syscall.h sysexits.h linux/sock_diag.h
+linux/netlink.h
 """.split())
 
 # The pure rooms: values in, values out.  Of stdio.h they may have snprintf().

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from certs import Authority
 from lab import DAEMON, SLOW, ask, free_port, wait_for
 from scene import ZONE, Scene
 from test_hooks import Hook, alive, at_rest, group_members, wait_result
@@ -432,18 +433,73 @@ def test_secrets(lab):
         assert core.split()[4:6] == ["0", "0"]
 
 
+def in_memory(pid, what):
+    """Those of `what` that are in what a process may write."""
+    found = set()
+    with open(f"/proc/{pid}/maps") as f:
+        areas = [line.split() for line in f]
+    with open(f"/proc/{pid}/mem", "rb") as mem:
+        for area in areas:
+            if "w" not in area[1]:
+                continue
+            start, end = (int(x, 16) for x in area[0].split("-"))
+            mem.seek(start)
+            data = mem.read(end - start)
+            found |= {w for w in what if w in data}
+    return found
+
+
 def nothing_in_memory(relay, secrets, texts):
     """The helper has no secret, and the daemon none as it was written."""
-    for pid, what in ((helper_of(relay), secrets + [t.encode() for t in texts]),
-                      (relay.process.pid, [t.encode() for t in texts])):
-        with open(f"/proc/{pid}/maps") as f:
-            areas = [line.split() for line in f]
-        with open(f"/proc/{pid}/mem", "rb") as mem:
-            for area in areas:
-                if "w" not in area[1]:
-                    continue
-                start, end = (int(x, 16) for x in area[0].split("-"))
-                mem.seek(start)
-                data = mem.read(end - start)
-                for w in what:
-                    assert w not in data, f"a secret is in the memory of {pid}, {area}"
+    texts = [t.encode() for t in texts]
+    assert not in_memory(helper_of(relay), secrets + texts)
+    assert not in_memory(relay.process.pid, texts)
+
+
+@as_root
+@pytest.mark.parametrize("user", [False, True])
+def test_tls_keys(lab, user):
+    """The process that runs commands is forked before the keys of certificates are read."""
+    ca = Authority(lab)
+    own, client = ca.issue("relay.example.net"), ca.issue("client.example.net")
+    folder = os.path.dirname(own.key)
+    s = Scene(lab, start=False, server={"tls": dict({"listen": [f"127.0.0.1@{free_port()}"]}, **own.pair),
+                                        **({"user": USER} if user else {})},
+              more_downstreams={"over": {"address": "127.0.0.40@9", "tls": dict(
+                  {"name": "down.example.net", "ca": ca.ca}, **client.pair)}})
+    if user:
+        give(s.relay)
+        give(s.relay, folder)
+        for path in (own.key, client.key):
+            os.chown(path, pwd.getpwnam(USER).pw_uid, -1)
+        os.chmod(s.relay.conf, 0o644)
+    s.relay.start()
+    s.relay.wait_serial(ZONE, 1)
+    helper, forms = helper_of(s.relay), []
+    for cert in (own, client):
+        scalar = cert.secret.private_numbers().private_value
+        forms += [scalar.to_bytes(32, "big"), scalar.to_bytes(32, "little")]
+        with open(cert.key, "rb") as f:
+            forms.append(f.read().splitlines()[1])
+    assert in_memory(s.relay.process.pid, forms), "what is looked for can be found"
+    assert not in_memory(helper, forms)
+    s.relay.ctl("reload")
+    assert not in_memory(helper, forms)
+    if user:
+        u = pwd.getpwnam(USER)
+        assert status(helper)["Uid"].split() == [str(u.pw_uid)] * 4
+        assert status(helper)["Gid"].split() == [str(u.pw_gid)] * 4
+        assert number(helper, "CapPrm") == 0 and memory_owner(helper) == 0
+        assert number(s.relay.process.pid, "CapPrm") == 0
+
+
+def test_config_can_be_rewritten(lab):
+    """Who takes over the daemon could give it other commands for its next start."""
+    s = Scene(lab)
+    said = s.relay.events("config-can-be-rewritten")[0]
+    assert said["file"] == s.relay.conf and "folder of its own" in said["next"]
+    s.relay.stop()
+    s.relay.server["database"] = os.path.join(lab.folder("data"), "zonerelay.db")
+    s.relay.write()
+    s.relay.start()
+    assert len(s.relay.events("config-can-be-rewritten")) == 1

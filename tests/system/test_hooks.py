@@ -380,6 +380,7 @@ def test_one_hangs(lab):
         quick.wait_calls(n, 5, zone="z7.test")
         assert time.monotonic() - began < 2 * SLOW
         assert quick.calls("z7.test")[-1][2] == serial
+        s.relay.wait_event("hook-done", zone="z7.test", downstream="quick", serial=serial)   # not only begun
     # Half of the places, each taken once.
     assert len(hang.calls()) == len(hang.running()) == 2
     zone = hang.calls()[0][1]

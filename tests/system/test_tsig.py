@@ -415,6 +415,16 @@ def test_notify_out(lab, transport):
     assert not s.down.wrong
 
 
+def may_bind(host, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+@pytest.mark.skipif(not may_bind("127.0.0.16", 53), reason="hosts of NS records are told at port 53: needs root")
 def test_notify_out_others(lab):
     """Targets that are no downstream have the template's key; a downstream keeps its own (TS-23, PL-06)."""
     also = lab.add(KeyedDownstream("127.0.0.15", free_port()).start())
@@ -429,6 +439,24 @@ def test_notify_out_others(lab):
         d.wait_notifies(2, ZONE)
         s.relay.wait_event("notify-acked", 2, address=d.address)
         assert len(d.signatures) >= 2 and not d.wrong, (d.address, d.wrong)
+
+
+@pytest.mark.parametrize("before", ["another key", "none"])
+def test_reload_notify_key(lab, before):
+    """NOTIFYs that are owed when notify-key changes are signed with the new one from then on."""
+    s = KeyedScene(lab, downstream={"notify-key": "none"} if before == "none" else {}, start=False)
+    s.down.key = WATCH
+    s.relay.start()
+    s.relay.wait_serial(ZONE, 1)
+    serial = s.update(add=["a 300 A 192.0.2.99"])
+    wait_for(lambda: s.down.wrong, 20, "a NOTIFY as before the reload")
+    assert not s.down.signatures and not s.relay.events("notify-acked")
+    s.relay.downstreams["down"]["notify-key"] = WATCH.name
+    s.relay.write()
+    s.relay.ctl("reload")
+    e = s.relay.wait_event("notify-acked", downstream="down")[-1]
+    assert e["serial"] == str(serial)
+    assert all(t.name == WATCH.wire() for t in s.down.signatures)
 
 
 # ---- from the primary ----

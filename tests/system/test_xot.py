@@ -236,6 +236,23 @@ def test_downstream_must_prove_itself(lab):
         pass
 
 
+def test_client_pins(lab):
+    """RFC 7858 section 4.2: with a name, the pin of its CA will do, also when it resumes; without, of its own key."""
+    s = XotScene(lab, more_downstreams=lambda s: {
+        "both": {"notify": False, "transfer-from": ["127.0.0.15"], "client-name": EDGE, "client-pin": s.ca.pin},
+        "wrong": {"notify": False, "transfer-from": ["127.0.0.16"], "client-name": EDGE, "client-pin": s.cert.pin},
+        "pin": {"notify": False, "transfer-from": ["127.0.0.17"], "client-pin": s.ca.pin}})
+    other = s.ca.issue("other.example.net")
+    for source, cert, want in (("127.0.0.15", s.edge, "NOERROR"), ("127.0.0.15", other, "REFUSED"),
+                               ("127.0.0.16", s.edge, "REFUSED"), ("127.0.0.17", s.edge, "REFUSED")):
+        ctx, session = client_context(s.ca.ca, cert), None
+        for _ in range(2):
+            with Client(s.tls, ctx, source, session=session) as c:
+                assert rcode(c.ask(query("SOA"))) == want, (source, cert.name)
+                assert c.sock.session_reused == (session is not None)
+                session = c.sock.session
+
+
 @pytest.mark.parametrize("how", [{"alpn": ("h2",)}, {"version": ssl.TLSVersion.TLSv1_2}])
 def test_handshake_refused(lab, how):
     """XO-20, XO-21: no other protocol, no older version; what is no TLS gets nothing."""

@@ -188,7 +188,8 @@ process(void **state)
 	struct helper *p;
 
 	(void)state;
-	assert_int_equal(helper_fork(&p, c, file, &e), 0);
+	assert_int_equal(helper_fork(&p, file, &e), 0);
+	assert_int_equal(helper_begin(p, c, &e), 0);
 	config_free(c);
 	assert_int_equal(helper_attach(p, h.base, &events, &h, &e), 0);
 	order(p, 1, "one");
@@ -221,6 +222,101 @@ process(void **state)
 	event_base_free(h.base);
 }
 
+/* As it is given: nothing is lost, and nothing that makes no sense is taken. */
+static void
+packed(void **state)
+{
+	struct config *c =
+	    load("server: {core-dumps: yes}\n"
+		 "downstreams:\n"
+		 "  one: {address: 127.0.0.1@1, on-change: [a, '', \"b c\"]}\n"
+		 "  two: {address: 127.0.0.1@2}\n"
+		 "  three: {address: 127.0.0.1@3, on-forced: [d], on-change: [e]}\n");
+	struct helper_ask q = ask("three", "a.example", true);
+	struct helper_table *t = helper_table_new(NULL);
+	struct buf b = BUF_INIT;
+	struct helper_words w;
+	char **argv, **env;
+	const char *user;
+	bool cores;
+
+	(void)state;
+	assert_non_null(c);
+	helper_pack(&b, c);
+	config_free(c);
+	w = (struct helper_words){(const char *)b.data, b.len};
+	assert_true(helper_unpack(&w, t, &user, &cores));
+	assert_string_equal(user, "");
+	assert_true(cores);
+	assert_int_equal(helper_table_command(t, &q, &argv, &env, &e), 0);
+	assert_string_equal(argv[0], "d");
+	assert_null(argv[1]);
+	hook_vector_free(argv);
+	hook_vector_free(env);
+	q = ask("one", "a.example", false);
+	assert_int_equal(helper_table_command(t, &q, &argv, &env, &e), 0);
+	assert_string_equal(argv[1], "");
+	assert_string_equal(argv[2], "b c");
+	assert_null(argv[3]);
+	hook_vector_free(argv);
+	hook_vector_free(env);
+	helper_table_free(t);
+	for (size_t n = 0; n < b.len; n++) {
+		bool whole;
+
+		t = helper_table_new(NULL);
+		w = (struct helper_words){(const char *)b.data, n};
+		whole = helper_unpack(&w, t, &user, &cores);
+		assert_true(!whole || b.data[n - 1] == 0); /* between two of them */
+		helper_table_free(t);
+	}
+	buf_clear(&b);
+}
+
+/* The daemon ends before it gives anything: so does the helper. */
+static void
+never_begins(void **state)
+{
+	struct helper *p;
+
+	(void)state;
+	assert_int_equal(helper_fork(&p, file, &e), 0);
+	helper_free(p);
+}
+
+static void
+busy(void **state)
+{
+	struct heard h = {.base = event_base_new()};
+	struct helper_job j = {
+	    .downstream = "one", .zone = "a.example", .primary = "up", .serial = 1};
+	struct config *c = load(conf);
+	struct helper *p;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(helper_fork(&p, file, &e), 0);
+	assert_int_equal(helper_begin(p, c, &e), 0);
+	config_free(c);
+	assert_int_equal(helper_attach(p, h.base, &events, &h, &e), 0);
+	pid = helper_pid(p);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	do
+		j.id++;
+	while (helper_run(p, &j, &e) == 0 && j.id < 1000000);
+	assert_int_equal(e.code, ZR_LIMIT);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	for (uint64_t n = 1; n < j.id;) { /* what it took it does */
+		unsigned before = h.ended;
+
+		wait_next(&h);
+		n += h.ended - before;
+	}
+	assert_int_equal(helper_run(p, &j, &e), 0);
+	helper_free(p);
+	event_base_free(h.base);
+}
+
 static void
 ends_with_us(void **state)
 {
@@ -229,7 +325,8 @@ ends_with_us(void **state)
 	struct helper *p;
 
 	(void)state;
-	assert_int_equal(helper_fork(&p, c, file, &e), 0);
+	assert_int_equal(helper_fork(&p, file, &e), 0);
+	assert_int_equal(helper_begin(p, c, &e), 0);
 	config_free(c);
 	assert_int_equal(helper_attach(p, h.base, &events, &h, &e), 0);
 	order(p, 1, "four");
@@ -283,6 +380,9 @@ main(void)
 	    cmocka_unit_test(table),
 	    cmocka_unit_test(nonsense),
 	    cmocka_unit_test(process),
+	    cmocka_unit_test(packed),
+	    cmocka_unit_test(never_begins),
+	    cmocka_unit_test(busy),
 	    cmocka_unit_test(ends_with_us),
 	};
 

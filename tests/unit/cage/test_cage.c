@@ -237,6 +237,7 @@ try_refused(void *arg)
 		return WRONG;
 	if (fails_with(socket(AF_PACKET, SOCK_RAW, 0), EPERM) ||
 	    fails_with(socket(38, SOCK_SEQPACKET, 0), EPERM) /* AF_ALG */ ||
+	    fails_with(socket(AF_NETLINK, SOCK_RAW, 12), EPERM) /* NETLINK_NETFILTER */ ||
 	    fails_with(setrlimit(RLIMIT_NOFILE, &r), EPERM) || fails_with(fork(), EPERM) ||
 	    fails_with(kill(getpid(), 0), EPERM) ||
 	    fails_with(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), EPERM) ||
