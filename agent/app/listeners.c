@@ -44,14 +44,22 @@ ip_get(struct agent *a, const struct zr_addr *ip, bool make)
  * number nor when descriptors become rare (TB-12).
  */
 static bool
-too_many(struct agent *a, int fd, const struct zr_addr *peer, unsigned of_ip)
+too_many(struct agent *a, int fd, bool known, unsigned of_ip)
 {
 	const struct config_server *s = &a->cfg->server;
 
-	if (acl_known(a->primary_acl, peer) || acl_known(a->downstream_acl, peer))
+	if (known)
 		return fd >= a->fds.peers || table_count(a->clients) >= 8 * (size_t)s->tcp_clients;
 	return fd >= a->fds.strangers || table_count(a->clients) >= s->tcp_clients ||
 	       of_ip >= s->tcp_per_client;
+}
+
+/* A handshake costs us far more than its client; who has no rights here has few of them. */
+static bool
+handshakes_flooded(struct agent *a, const struct zr_addr *peer)
+{
+	agent_touch(a);
+	return !limiter_take(a->query_limit, peer, a->now.mono);
 }
 
 void
@@ -61,10 +69,12 @@ clients_accept(void *arg, int fd, const struct zr_addr *peer, const struct zr_ad
 	struct agent *a = l->agent;
 	struct zr_addr ip = addr_client(peer);
 	struct client_ip *of_ip = ip_get(a, &ip, false);
+	bool known = verify_known(a, peer);
 	struct client_rec *r;
 	struct accept_mail *m;
 
-	if (a->stopping || too_many(a, fd, peer, of_ip == NULL ? 0 : of_ip->n)) {
+	if (a->stopping || too_many(a, fd, known, of_ip == NULL ? 0 : of_ip->n) ||
+	    (l->tls && !known && handshakes_flooded(a, peer))) {
 		close(fd);
 		return;
 	}

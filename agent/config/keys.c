@@ -158,7 +158,8 @@ static const struct schema_key server_keys[] = {
 	    "NOTIFYs per second from one source, an IPv4 address or an IPv6 /64, that may notify "
 	    "at "
 	    "least one zone. Above it what is authorised waits, and anything else gets no answer. "
-	    "Other sources have a tenth of it, and above that no answer."},
+	    "Other sources have a tenth of it, and above that no answer. So many TLS connections "
+	    "they may open, too."},
     {"query-rate", VALUE_COUNT, AT(query_rate), .def = "100000", .min = 1, .max = 1000000,
 	.doc =
 	    "UDP queries per second from one primary or downstream that are answered although "

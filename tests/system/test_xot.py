@@ -3,6 +3,7 @@
 
 import os
 import ssl
+import time
 
 import dns.edns
 import dns.message
@@ -352,6 +353,27 @@ def test_notify_out(lab):
     e = s.relay.wait_event("notify-unanswered", downstream="down", timeout=90)[0]
     assert "down.example.net" in e["reason"], e
     assert not s.down.clear and s.relay.host != DOWNSTREAM
+
+
+def test_handshakes_of_strangers(lab):
+    """R-02: a handshake costs us more than it costs its client, so who may do nothing gets few of them."""
+    s = XotScene(lab, server={"notify-in-rate": 40})    # strangers have a tenth
+
+    def shake(source, count):
+        done, begun = 0, time.monotonic()
+        for _ in range(count):
+            try:
+                with s.client(s.edge, source=source):
+                    done += 1
+            except OSError:
+                pass
+        return done, time.monotonic() - begun
+
+    done, took = shake("127.0.0.77", 60)
+    assert 1 <= done <= 6 + 5 * took, (done, took)
+    assert shake(EDGE_AT, 60)[0] == 60
+    with s.client(s.edge) as c:
+        assert rcode(c.ask(query("SOA"))) == "NOERROR"
 
 
 # ---- certificates ----
