@@ -17,9 +17,6 @@ struct cert {
 	const char *file; /* our certificate; NULL: none */
 	/* What the other side showed; unset: nothing yet. */
 	struct zr_wall seen_end, seen_told;
-	/* A primary that has connected to us: whether it is this one. */
-	struct tls_peer *asked;
-	bool vouched;
 	char seen[TLS_TEXT_MAX];
 };
 
@@ -182,10 +179,8 @@ certs_free(struct certs *s)
 	if (s == NULL)
 		return;
 	tls_drop(s->server.tls);
-	for (size_t i = 0; i < s->cfg->primary_count; i++) {
+	for (size_t i = 0; i < s->cfg->primary_count; i++)
 		tls_drop(s->primary[i].tls);
-		tls_peer_drop(s->primary[i].asked);
-	}
 	for (size_t i = 0; i < s->cfg->downstream_count; i++)
 		tls_drop(s->downstream[i].tls);
 	free(s->primary);
@@ -253,20 +248,12 @@ certs_proves(const struct tls_peer *peer, const char *name, const struct config_
 	return pins->n == 0 || pinned(peer, pins, name != NULL);
 }
 
-/* Each request of a connection comes with the same certificate. */
 bool
 certs_primary_is(const struct certs *s, const struct config_primary *p, struct tls_peer *peer)
 {
-	struct cert *c = find(s, "primary", p->name);
+	const struct cert *c = find(s, "primary", p->name);
 
-	if (c == NULL || c->tls == NULL || peer == NULL)
-		return false;
-	if (c->asked != peer) {
-		tls_peer_drop(c->asked);
-		c->asked = tls_peer_hold(peer);
-		c->vouched = tls_vouches(c->tls, peer);
-	}
-	return c->vouched;
+	return c != NULL && tls_vouches(c->tls, peer);
 }
 
 /* ---- expiry ---- */

@@ -76,8 +76,9 @@ struct zr_wall tls_not_after(const struct tls_ctx *t);
 const char *tls_text(const struct tls_ctx *t);
 
 /*
- * The certificate that the other side of a connection showed.  Immutable, reference counted, any
- * thread.  A server judges with it (XO-27): a chain alone says nothing, compare a name or a pin.
+ * The certificate that the other side of a connection showed.  Reference counted, any thread;
+ * immutable, but for what tls_vouches() remembers.  A server judges with it (XO-27): a chain alone
+ * says nothing, compare a name or a pin.
  */
 struct tls_peer;
 
@@ -100,9 +101,10 @@ bool tls_peer_pinned(const struct tls_peer *p, const struct tls_pin *pin, bool c
 /*
  * Somebody has connected to us and shown this: would `t`, a client's context, take it from the
  * server that it is for?  Its CAs and pins count, not those of the server's context; wildcards
- * match nothing. Costs the verification of a chain: keep what it says.
+ * match nothing.  Costs the verification of a chain, once for each of a few contexts.  Of one peer
+ * it is asked by one thread only.
  */
-bool tls_vouches(const struct tls_ctx *t, const struct tls_peer *p);
+bool tls_vouches(struct tls_ctx *t, struct tls_peer *p);
 struct zr_wall tls_peer_not_after(const struct tls_peer *p); /* of the certificate alone; 0: NULL */
 /*
  * "edge.example.net, sha256/...", as far as not verified with ", not verified: REASON" behind it;

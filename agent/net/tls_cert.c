@@ -12,6 +12,8 @@
 #include <strings.h>
 #include <time.h>
 
+#define JUDGED_MAX 4 /* primaries at one address seldom are more */
+
 struct tls_peer {
 	atomic_uint refs;
 	X509 *x;
@@ -20,6 +22,11 @@ struct tls_peer {
 	struct tls_pin *pins; /* of the valid chain, but for its own */
 	size_t pin_count;
 	struct zr_wall not_after;
+	struct {
+		struct tls_ctx *by; /* held; NULL: none */
+		bool good;
+	} judged[JUDGED_MAX];
+	unsigned judgements;
 	char text[TLS_TEXT_MAX];
 };
 
@@ -215,8 +222,32 @@ tls_peer_drop(struct tls_peer *p)
 		return;
 	X509_free(p->x);
 	sk_X509_pop_free(p->shown, X509_free);
+	for (unsigned i = 0; i < JUDGED_MAX; i++)
+		tls_drop(p->judged[i].by);
 	free(p->pins);
 	free(p);
+}
+
+bool
+tls_peer_judged(const struct tls_peer *p, const struct tls_ctx *by, bool *good)
+{
+	for (unsigned i = 0; i < JUDGED_MAX; i++)
+		if (p->judged[i].by == by) {
+			*good = p->judged[i].good;
+			return true;
+		}
+	return false;
+}
+
+/* The oldest gives way: it may be of a configuration that is gone. */
+void
+tls_peer_remember(struct tls_peer *p, struct tls_ctx *by, bool good)
+{
+	unsigned i = p->judgements++ % JUDGED_MAX;
+
+	tls_drop(p->judged[i].by);
+	p->judged[i].by = tls_hold(by);
+	p->judged[i].good = good;
 }
 
 X509 *

@@ -99,6 +99,8 @@ struct tls_peer *tls_peer_new(
  * NULL: none is valid.  To be freed with its references. */
 struct stack_st_X509 *tls_chain(const struct tls_ctx *t, X509 *x, struct stack_st_X509 *shown);
 bool tls_pinned(const struct tls_ctx *t, const X509 *x);
-/* tls_cert.c */
+/* tls_cert.c; what has been said is found again, for the first few contexts. */
+bool tls_peer_judged(const struct tls_peer *p, const struct tls_ctx *by, bool *good);
+void tls_peer_remember(struct tls_peer *p, struct tls_ctx *by, bool good);
 X509 *tls_peer_x509(const struct tls_peer *p);
 struct stack_st_X509 *tls_peer_shown(const struct tls_peer *p);

@@ -260,14 +260,12 @@ tls_chain(const struct tls_ctx *t, X509 *x, struct stack_st_X509 *shown)
 	return chain;
 }
 
-bool
-tls_vouches(const struct tls_ctx *t, const struct tls_peer *p)
+static bool
+judge_client(const struct tls_ctx *t, const struct tls_peer *p)
 {
 	struct stack_st_X509 *chain = NULL;
 	bool good;
 
-	if (t == NULL || p == NULL)
-		return false;
 	if (t->name != NULL && (t->name_is_ip ? X509_check_ip_asc(tls_peer_x509(p), t->name, 0) != 1
 					      : !tls_peer_named(p, t->name)))
 		return false;
@@ -278,6 +276,20 @@ tls_vouches(const struct tls_ctx *t, const struct tls_peer *p)
 	}
 	good = pins_match(t, tls_peer_x509(p), chain);
 	sk_X509_pop_free(chain, X509_free);
+	return good;
+}
+
+bool
+tls_vouches(struct tls_ctx *t, struct tls_peer *p)
+{
+	bool good;
+
+	if (t == NULL || p == NULL)
+		return false;
+	if (!tls_peer_judged(p, t, &good)) {
+		good = judge_client(t, p);
+		tls_peer_remember(p, t, good);
+	}
 	return good;
 }
 

@@ -274,6 +274,7 @@ vouches(struct tls_ctx *t)
 {
 	bool good = tls_vouches(t, conn_tls_peer(p.server.c));
 
+	assert_int_equal(tls_vouches(t, conn_tls_peer(p.server.c)), good); /* remembered, or not */
 	tls_drop(t);
 	return good;
 }
