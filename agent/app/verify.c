@@ -125,6 +125,12 @@ verify_known(const struct agent *a, const struct zr_addr *from)
 	return acl_known(a->primary_acl, from) || acl_known(a->downstream_acl, from);
 }
 
+/*
+ * For a peer's address and the name of a key a MAC is always computed, also in a flood of guesses
+ * that is forged in its name: of 4 to 7 us that one costs us, it is 0.4 us of SHA-256 over a short
+ * request, and 3 us of SHA-512 over 1200 octets.  To compute fewer would be to leave out genuine
+ * ones with the same chance, for nothing tells them apart before.
+ */
 bool
 verify_request(struct agent *a, struct replyto *to, const struct msg *m, int parsed)
 {

@@ -384,6 +384,23 @@ def test_watchdog_of_another(lab):
     assert s.relay.process.alive()
 
 
+def test_configuration_from_a_pipe(lab):
+    """It can be read once, and its commands are run all the same."""
+    hook = Hook(lab, "hook")
+    s = Scene(lab, start=False, more_downstreams={"hook": hook.conf()})
+    with open(s.relay.conf, "rb") as f:
+        text = f.read()
+    with open(os.path.join(s.relay.dir, "piped"), "wb") as out, \
+            subprocess.Popen([DAEMON, "-c", "/dev/stdin"], stdin=subprocess.PIPE, stdout=out, stderr=out) as p:
+        try:
+            p.stdin.write(text)
+            p.stdin.close()
+            hook.wait_calls(1, 20)
+        finally:
+            p.terminate()
+        assert p.wait(20 * SLOW) == 0
+
+
 # ---- secrets ----
 
 
