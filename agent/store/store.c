@@ -268,6 +268,7 @@ may_come_late(const struct store_order *o)
 	case STORE_PEER_SEEN:
 	case STORE_FORCED_PEER:
 	case STORE_NO_AXFR:
+	case STORE_SIGNED:
 	case STORE_AMBIGUOUS_CLEAR:
 	case STORE_LOG_TRANSFER:
 		return o->reply == NULL;
