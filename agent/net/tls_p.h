@@ -95,10 +95,6 @@ void x509_text(const X509 *x, char out[TLS_TEXT_MAX]);	/* names, and pin */
 struct tls_peer *tls_peer_new(
     X509 *x, const char *doubt, struct stack_st_X509 *shown, struct stack_st_X509 *chain);
 
-/* tls_trust.c: a chain from x over `shown` to a CA of the context, for a client's certificate;
- * NULL: none is valid.  To be freed with its references. */
-struct stack_st_X509 *tls_chain(const struct tls_ctx *t, X509 *x, struct stack_st_X509 *shown);
-bool tls_pinned(const struct tls_ctx *t, const X509 *x);
 /* tls_cert.c; what has been said is found again, for the first few contexts. */
 bool tls_peer_judged(const struct tls_peer *p, const struct tls_ctx *by, bool *good);
 void tls_peer_remember(struct tls_peer *p, struct tls_ctx *by, bool good);

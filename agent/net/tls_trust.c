@@ -111,8 +111,8 @@ explain(struct tls *t, X509_STORE_CTX *sc)
 
 /* ---- a client's judgement ---- */
 
-bool
-tls_pinned(const struct tls_ctx *ctx, const X509 *x)
+static bool
+pinned(const struct tls_ctx *ctx, const X509 *x)
 {
 	struct tls_pin p;
 
@@ -128,10 +128,10 @@ tls_pinned(const struct tls_ctx *ctx, const X509 *x)
 static bool
 pins_match(const struct tls_ctx *ctx, const X509 *leaf, struct stack_st_X509 *chain)
 {
-	if (ctx->pin_count == 0 || tls_pinned(ctx, leaf))
+	if (ctx->pin_count == 0 || pinned(ctx, leaf))
 		return true;
 	for (int i = 0; chain != NULL && i < sk_X509_num(chain); i++)
-		if (tls_pinned(ctx, sk_X509_value(chain, i)))
+		if (pinned(ctx, sk_X509_value(chain, i)))
 			return true;
 	return false;
 }
@@ -245,8 +245,12 @@ tls_note_client(X509_STORE_CTX *sc, void *arg)
 	return 1;
 }
 
-struct stack_st_X509 *
-tls_chain(const struct tls_ctx *t, X509 *x, struct stack_st_X509 *shown)
+/*
+ * From x over what was shown to a CA of the context, for a client's certificate; NULL: none is
+ * valid. The caller frees it, and its references.
+ */
+static struct stack_st_X509 *
+find_chain(const struct tls_ctx *t, X509 *x, struct stack_st_X509 *shown)
 {
 	X509_STORE_CTX *sc = X509_STORE_CTX_new();
 	struct stack_st_X509 *chain = NULL;
@@ -270,7 +274,7 @@ judge_client(const struct tls_ctx *t, const struct tls_peer *p)
 					      : !tls_peer_named(p, t->name)))
 		return false;
 	if (t->has_ca) {
-		chain = tls_chain(t, tls_peer_x509(p), tls_peer_shown(p));
+		chain = find_chain(t, tls_peer_x509(p), tls_peer_shown(p));
 		if (chain == NULL)
 			return false;
 	}
@@ -304,7 +308,7 @@ note_peer(struct tls *t, X509 *x, const char *doubt)
 		shown = SSL_get_peer_cert_chain(t->ssl);
 		chain = SSL_get0_verified_chain(t->ssl);
 		if (chain == NULL && doubt == NULL)
-			chain = again = tls_chain(t->ctx, x, shown);
+			chain = again = find_chain(t->ctx, x, shown);
 	}
 	p = tls_peer_new(x, doubt, shown, chain);
 	sk_X509_pop_free(again, X509_free);
