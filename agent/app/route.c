@@ -115,7 +115,7 @@ carry_out(struct entry *en, const struct zone_order *o)
 		sched_dequeue(&a->sched, &en->z.sched);
 		break;
 	case ZONE_OR_RELEASE:
-		sched_release(&a->sched, &en->z.sched);
+		(o->release.unused ? sched_return : sched_release)(&a->sched, &en->z.sched);
 		break;
 	case ZONE_OR_PROBE:
 		probe_start(en, o);

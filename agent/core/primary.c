@@ -70,6 +70,7 @@ primary_failed(struct primary *p, unsigned address, enum zr_code code, struct zr
 		primary_ok(p, address, now);
 		return false;
 	}
+	a->alive = false;
 	if (a->hold_us > now.us)
 		return false; /* sent before the hold began: the same failure seen again */
 	int64_t hold = PRIMARY_HOLD_FIRST_US << a->failures;
@@ -90,6 +91,7 @@ primary_ok(struct primary *p, unsigned address, struct zr_mono now)
 		return;
 	p->address[address].hold_us = 0;
 	p->address[address].failures = 0;
+	p->address[address].alive = true;
 	update_hold(p);
 }
 

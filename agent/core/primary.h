@@ -27,6 +27,7 @@ struct primary_address {
 	int64_t hold_us;  /* not asked before then */
 	int64_t plain_us; /* asked without EDNS until then */
 	uint8_t failures; /* exponent of the hold */
+	bool alive;	  /* the last query was answered, and there was one */
 };
 
 /* Who may send NOTIFY(AXFR) on its behalf. */

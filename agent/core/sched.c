@@ -251,6 +251,17 @@ sched_release(struct sched *s, struct sched_node *n)
 			unpark(s, &p->line[w]);
 }
 
+void
+sched_return(struct sched *s, struct sched_node *n)
+{
+	if (n->state != SCHED_GRANTED)
+		return;
+	struct sched_line *l = &n->peer->line[n->what];
+	bucket_return(&l->bucket, &l->limits.rate);
+	bucket_return(&s->bucket[n->what], &s->limits[n->what].rate);
+	sched_release(s, n);
+}
+
 /* ---- taking ---- */
 
 static bool

@@ -109,6 +109,8 @@ void sched_enqueue_first(struct sched *s, struct sched_node *n, struct sched_pee
 void sched_dequeue(struct sched *s, struct sched_node *n);
 /* Ends a grant; no-op unless granted. */
 void sched_release(struct sched *s, struct sched_node *n);
+/* Likewise of a grant that was not used: its tokens are there again. */
+void sched_return(struct sched *s, struct sched_node *n);
 
 enum sched_verdict {
 	SCHED_NOTHING, /* look again at the time given (unset: only after an enqueue or release) */

@@ -77,7 +77,7 @@ enum zone_order_kind {
 	ZONE_OR_MARK, /* durable: pending := max(pending, mark.pending); answer with MARKED, seq */
 	ZONE_OR_ENQUEUE,   /* sched_enqueue(&zone->sched, ...), or sched_enqueue_first() */
 	ZONE_OR_DEQUEUE,   /* sched_dequeue(&zone->sched) */
-	ZONE_OR_RELEASE,   /* sched_release(&zone->sched) */
+	ZONE_OR_RELEASE,   /* sched_release(&zone->sched), or sched_return() */
 	ZONE_OR_PROBE,	   /* send an SOA query */
 	ZONE_OR_FETCH,	   /* start a transfer (with CANCEL still in the worker: after it let go) */
 	ZONE_OR_CANCEL,	   /* stop the running probe or transfer; what it staged is thrown away */
@@ -242,6 +242,14 @@ struct zone_save {
 	enum zr_code code; /* ZR_OK, or of the last failure of the round */
 };
 
+struct zone_fetch {
+	uint16_t primary, address;
+	bool ixfr;   /* the worker may go over to AXFR by itself */
+	bool forced; /* take any serial (AN-05) */
+	bool have_serial;
+	uint32_t serial; /* ours */
+};
+
 struct zone_order {
 	enum zone_order_kind kind;
 	uint32_t attempt;
@@ -265,15 +273,12 @@ struct zone_order {
 			bool first;
 		} enqueue;
 		struct {
-			uint16_t primary, address;
-		} probe;
+			bool unused; /* nothing was asked on this grant */
+		} release;
 		struct {
 			uint16_t primary, address;
-			bool ixfr;   /* the worker may go over to AXFR by itself */
-			bool forced; /* take any serial (AN-05) */
-			bool have_serial;
-			uint32_t serial; /* ours */
-		} fetch;
+		} probe;
+		struct zone_fetch fetch;
 		struct zone_commit commit;
 		struct zone_save save;
 		struct zr_mono arm;

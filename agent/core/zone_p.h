@@ -26,7 +26,7 @@
 #define ZF_ROUND_AUTH 0x4000u
 #define ZF_COVERED 0x8000u	  /* round: a query was written */
 #define ZF_WANTED 0x10000u	  /* round: wanted is valid */
-#define ZF_TRANSFER 0x20000u	  /* round: queued for the transfer, the SOA answer is there */
+#define ZF_TRANSFER 0x20000u	  /* round: queued for the transfer, no SOA query (any more) */
 #define ZF_IXFR 0x40000u	  /* round: the transfer under way is incremental */
 #define ZF_NO_IXFR 0x80000u	  /* round: it failed, AXFR from now on */
 #define ZF_ANSWERED 0x100000u	  /* round: a primary has our serial */
@@ -102,6 +102,7 @@ void zone_cover(struct zone *z);
 uint16_t zone_caller(const struct zone *z, bool *proved);
 /* Somebody said that there is such a serial. */
 void zone_want(struct zone *z, uint32_t serial);
+bool zone_is_direct(const struct zone *z); /* no SOA query before the transfer */
 void zone_enqueue(struct step *s);
 /* The round ends: our serial is the newest there is. */
 void zone_finish_current(struct step *s);

@@ -30,11 +30,14 @@ write_fetch(struct step *s)
 {
 	struct zone *z = s->z;
 	bool force = zone_is(z, ZF_ROUND_FORCE);
+	bool direct = !force && !zone_is(z, ZF_COVERED);
 
 	/* One token a round, however many primaries it takes. */
 	if (force && !zone_is(z, ZF_COVERED))
 		zone_forced_begins(z, s->now.mono.us);
 	zone_cover(z);
+	if (direct) /* any serial is good; hints have nothing to be compared with */
+		z->flags &= ~ZF_WANTED;
 	z->attempt++;
 	z->flags &= ~ZF_IXFR;
 	if (use_ixfr(z, s->now.mono))
@@ -60,6 +63,9 @@ zone_on_grant(struct step *s)
 		zone_advance(s, false);
 	} else if (zone_is(z, ZF_ROUND_FORCE | ZF_TRANSFER)) {
 		write_fetch(s);
+	} else if (zone_is_direct(z)) { /* it has answered since this one came into its line */
+		zone_order(s, ZONE_OR_RELEASE)->release.unused = true;
+		zone_enqueue(s);
 	} else {
 		write_probe(s);
 	}

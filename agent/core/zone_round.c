@@ -182,11 +182,29 @@ check_at(const struct zone *z, int64_t now)
 	return fresh || z->refresh_us < at ? at : z->refresh_us;
 }
 
+/*
+ * Where there is nothing to compare a serial with, the transfer itself says it: no SOA query for a
+ * zone that was never loaded, unless it has failed before.  Only from a primary that answers: a
+ * query over UDP that is not answered costs nobody else anything, a connection that does not come
+ * about one of few slots.
+ */
+bool
+zone_is_direct(const struct zone *z)
+{
+	const struct primary *p = z->policy->primaries[z->primary];
+
+	return z->data == ZONE_EMPTY && z->failures == 0 && !zone_is(z, ZF_ROUND_FORCE) &&
+	       p->address[z->address].alive;
+}
+
 void
 zone_enqueue(struct step *s)
 {
 	struct zone *z = s->z;
 	struct zone_order *o = zone_order(s, ZONE_OR_ENQUEUE);
+
+	if (zone_is_direct(z))
+		z->flags |= ZF_TRANSFER;
 
 	z->check_us = check_at(z, s->now.mono.us);
 	o->enqueue.first = zone_is(z, ZF_ROUND_FORCE) && (z->aside & ZONE_ASIDE_FIRST) != 0;

@@ -473,12 +473,52 @@ late_results_change_nothing(void **state)
 	assert_int_equal(r.z.state, ZONE_FETCHING);
 }
 
+/* Once a primary answers, zones that were never loaded are not asked for their serial. */
+static void
+never_loaded_is_transferred_at_once(void **state)
+{
+	(void)state;
+	rig_init(&r, 1);
+	rig_start_empty(&r);
+	assert_int_equal(r.z.sched.what, SCHED_SOA); /* nobody knows yet whether it is there */
+	primary_ok(&r.primary[0], r.z.address, r.now.mono);
+	rig_grant(&r); /* the line has waited meanwhile */
+	assert_true(rig_order(&r, ZONE_OR_RELEASE)->release.unused);
+	assert_int_equal(rig_order(&r, ZONE_OR_ENQUEUE)->enqueue.what, SCHED_TRANSFER);
+	rig_grant(&r);
+	assert_int_equal(r.z.state, ZONE_FETCHING);
+	assert_false(rig_order(&r, ZONE_OR_FETCH)->fetch.have_serial);
+	/* What fails is tried again by a query: it costs less, and tells whether there is news. */
+	rig_xfer_fail(&r, ZR_REFUSED, true);
+	rig_pass(&r, 60 * S);
+	rig_timer(&r);
+	assert_int_equal(rig_order(&r, ZONE_OR_ENQUEUE)->enqueue.what, SCHED_SOA);
+}
+
+/* A primary that does not answer is asked by a query that holds up nobody. */
+static void
+never_loaded_and_nobody_answers(void **state)
+{
+	(void)state;
+	rig_init(&r, 1);
+	primary_ok(&r.primary[0], 0, r.now.mono);
+	primary_failed(&r.primary[0], 0, ZR_TIMEOUT, r.now.mono);
+	primary_failed(&r.primary[0], 1, ZR_TIMEOUT, r.now.mono);
+	rig_pass(&r, 700 * S);
+	rig_start_empty(&r);
+	assert_int_equal(rig_order(&r, ZONE_OR_ENQUEUE)->enqueue.what, SCHED_SOA);
+	rig_grant(&r);
+	assert_int_equal(r.z.state, ZONE_PROBING);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    T(equal_serial_restarts_the_timers),
+	    T(never_loaded_is_transferred_at_once),
+	    T(never_loaded_and_nobody_answers),
 	    T(expire_option_rules),
 	    T(expire_option_of_a_transfer_replaces),
 	    T(primary_behind_us),
