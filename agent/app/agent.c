@@ -421,12 +421,14 @@ agent_run(struct agent *a)
 	certs_watch(a);
 	inbox_tell_ready(a);
 	agent_schedule(a);
+	inbox_log(a, true);
 	event_base_dispatch(a->base);
 	/* `stop` over the control socket is answered before the socket goes. */
 	while (ctl_busy(a->ctl) && patience-- > 0) {
 		event_base_loopexit(a->base, &soon);
 		event_base_dispatch(a->base);
 	}
+	inbox_log(a, false);
 }
 
 static void

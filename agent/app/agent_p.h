@@ -142,13 +142,11 @@ struct snapshot {
 struct entry {
 	struct zone z; /* first: a struct zone * is a struct entry * */
 	struct agent *agent;
-	uint8_t *name; /* owned; z.name */
 	uint32_t epoch;
 	bool adding;  /* STORE_ADD_ZONE is under way */
 	bool started; /* ZONE_EV_START was given */
-	bool has_rows;
-	bool sweep; /* something of an older version may be swept */
-	bool sweeping, removed;
+	bool sweep;   /* something of an older version may be swept */
+	bool has_rows, sweeping, removed;
 	int64_t version;
 	uint8_t *soa; /* RDATA, NULL when there are no rows */
 	uint16_t soa_len;
@@ -158,10 +156,9 @@ struct entry {
 	struct zr_wall loaded_at, checked_at;
 	struct probe *probe;
 	uint64_t job; /* the running one, also one cancelled and not yet back */
-	uint32_t job_attempt;
-	bool job_cancelled;
-	bool fetch_waits; /* `fetch` is to start when the cancelled job is back */
-	struct zone_order fetch;
+	uint32_t job_attempt, fetch_attempt; /* of the running one; of `fetch` */
+	bool job_cancelled, fetch_waits; /* `fetch` is to start when the cancelled job is back */
+	struct zone_fetch fetch;
 	struct job_done_mail *ready; /* staged: for COMMIT or ABORT */
 	uint64_t progress_octets, progress_records;
 	struct zr_wall job_started;
@@ -177,6 +174,7 @@ struct entry {
 	struct zr_mono triggered;     /* when the running round was asked for, for the log */
 	struct zr_wall pending_at;    /* since when something is owed; unset: nothing is */
 	struct zr_mono repair_at;     /* no damage makes us transfer it again before that */
+	uint8_t name[];		      /* z.name */
 };
 
 struct listener {
@@ -216,14 +214,14 @@ struct agent_stats {
 struct agent {
 	struct agent_options opt;
 	struct config *cfg;
-	struct certs *certs; /* of cfg */
-	struct event *certs_event;
+	struct certs *certs;	  /* of cfg */
 	char *database, *control; /* fixed for the life of the process */
 	struct event_base *base;
 	struct event *signals[4];
 	struct mbox *in;
 	struct mail *mail; /* taken from `in`, for the next turn */
-	struct event *mail_event, *more_event, *timer_event, *sched_event;
+	struct event *mail_event, *more_event, *timer_event, *sched_event, *lines_event,
+	    *certs_event;
 	struct store *store;
 	struct reader *reader;
 	struct worker **workers;
@@ -238,8 +236,8 @@ struct agent {
 	struct sched sched;
 	struct primary **primaries; /* in the order of the configuration */
 	size_t primary_count;
-	struct primary **retired; /* of older configurations, still in use */
-	size_t retired_count;
+	struct primary **retired;	   /* of older configurations, still in use */
+	size_t retired_count, zone_octets; /* names and SOAs of the zones */
 	struct policy *policies;
 	struct snapshot *old;
 	unsigned lingering;			  /* removed zones not gone yet */
@@ -281,8 +279,7 @@ struct agent {
 	unsigned store_outstanding;	    /* orders that will come back */
 };
 
-/* cut.c: notifyin_zones.delegated */
-bool cut_above(void *arg, const struct zone *z, const uint8_t *qname);
+bool cut_above(void *arg, const struct zone *z, const uint8_t *qname); /* cut.c */
 
 static inline struct entry *
 entry_of(struct zone *z)
@@ -308,11 +305,12 @@ struct zr_mono agent_mono(const struct agent *a, struct zr_wall t);
 /* Lets the scheduler grant what it can. */
 void agent_schedule(struct agent *a);
 
-/* ---- inbox.c: mail ---- */
+/* ---- inbox.c: mail, and the log ---- */
 
 void inbox_event(evutil_socket_t fd, short what, void *agent);
 void inbox_tell_ready(struct agent *a); /* once, when every zone has its row */
 void inbox_free(struct agent *a);
+void inbox_log(struct agent *a, bool together); /* the lines of a turn; at first each by itself */
 
 /* ---- zones.c: the registry ---- */
 
@@ -324,6 +322,8 @@ struct entry *entry_by_name(struct agent *a, const uint8_t *name);
 void entry_start(struct entry *en, const struct store_zone *row);
 void entry_take_row(struct entry *en, const struct store_zone *row);
 struct rr entry_soa(const struct entry *en); /* borrowed; owner is the zone's name */
+void entry_set_soa(struct entry *en, uint8_t *soa, uint16_t len, uint32_t ttl); /* takes it */
+size_t entry_memory(const struct agent *a); /* octets for all zones when they are at rest */
 const struct config_policy *entry_config(const struct entry *en);
 /* Of its policy; "" when there is none. */
 void entry_primary_name(const struct entry *en, uint16_t i, char *out, size_t size);

@@ -17,14 +17,14 @@ static void
 fill_log(const struct entry *en, struct store_commit *c, const struct job_done_mail *d)
 {
 	struct store_log *l = &c->log;
-	const struct primary *p = en->z.policy->primaries[en->fetch.fetch.primary];
+	const struct primary *p = en->z.policy->primaries[en->fetch.primary];
 	const struct config_primary *pc = p->app;
 
 	l->at = d->started;
 	l->duration_us = d->duration_us;
 	snprintf(l->kind, sizeof(l->kind), "%s", store_kind(d->used_diff, d->tls));
 	snprintf(l->peer, sizeof(l->peer), "%s", pc->name);
-	addr_text(&p->address[en->fetch.fetch.address].addr, l->address);
+	addr_text(&p->address[en->fetch.address].addr, l->address);
 	l->has_from = en->has_rows;
 	l->from_serial = en->z.serial;
 	l->to_serial = d->serial;
@@ -158,11 +158,8 @@ commit_start(struct entry *en, const struct zone_order *zo)
 static void
 take_content(struct entry *en, struct store_commit *c)
 {
-	free(en->soa);
-	en->soa = c->soa;
+	entry_set_soa(en, c->soa, c->soa_len, c->soa_ttl);
 	c->soa = NULL;
-	en->soa_len = c->soa_len;
-	en->soa_ttl = c->soa_ttl;
 	en->has_rows = true;
 	en->version = c->version;
 	memcpy(en->digest, c->digest, sizeof(en->digest));

@@ -227,6 +227,8 @@ finished(struct entry *en, struct job_done_mail **dp)
 	}
 }
 
+static void start(struct entry *en);
+
 static void
 on_transfer(struct agent *a, void *arg, struct job_done_mail **dp)
 {
@@ -243,13 +245,13 @@ on_transfer(struct agent *a, void *arg, struct job_done_mail **dp)
 		en->job_cancelled = false;
 		if (en->fetch_waits) {
 			en->fetch_waits = false;
-			fetch_start(en, &en->fetch);
+			start(en);
 		}
 		return;
 	}
 	/* Not cancelled: the policy is still the one the order was made with. */
-	p = en->z.policy->primaries[en->fetch.fetch.primary];
-	addr = &p->address[en->fetch.fetch.address].addr;
+	p = en->z.policy->primaries[en->fetch.primary];
+	addr = &p->address[en->fetch.address].addr;
 	peer = ((const struct config_primary *)p->app)->name;
 	if (a->stopping && d->outcome == JOB_FAILED) {
 		/* We broke it off: neither the primary nor the zone has failed, and the row says
@@ -257,7 +259,7 @@ on_transfer(struct agent *a, void *arg, struct job_done_mail **dp)
 		log_done(en, d, peer, addr);
 		return;
 	}
-	primary_learns(a, p, en->fetch.fetch.address, d);
+	primary_learns(a, p, en->fetch.address, d);
 	certs_seen(a->certs, "primary", peer, d->peer, a->now.wall);
 	if (d->outcome == JOB_FAILED) {
 		snprintf(text, sizeof(text), "transfer from %s %s: %s", peer, addr_text(addr, at),
@@ -287,45 +289,39 @@ fill_copy(struct job_mail *m, const struct entry *en)
 	m->octets = en->octets;
 }
 
-void
-fetch_start(struct entry *en, const struct zone_order *o)
+static void
+start(struct entry *en)
 {
 	struct agent *a = en->agent;
 	const struct config_policy *cp = entry_config(en);
-	struct primary *p = en->z.policy->primaries[o->fetch.primary];
+	const struct zone_fetch *f = &en->fetch;
+	struct primary *p = en->z.policy->primaries[f->primary];
 	const struct config_primary *pc = p->app;
 	const struct zr_addr *source;
 	struct job_mail *m;
 
-	if (o != &en->fetch)
-		en->fetch = *o;
-	if (en->job != 0) { /* a cancelled one has not let go yet */
-		en->fetch_waits = true;
-		return;
-	}
 	m = mail_new(MAIL_JOB, sizeof(*m));
 	m->kind = JOB_TRANSFER;
 	m->job = agent_number(a);
 	m->zone_id = en->z.id;
 	m->epoch = en->epoch;
 	memcpy(m->zone, en->name, name_len(en->name));
-	m->dest = p->address[o->fetch.address].addr;
+	m->dest = p->address[f->address].addr;
 	source = source_for(&m->dest, &pc->source4, &pc->source6);
 	if (source != NULL)
 		m->source = *source;
 	m->tls = tls_hold(certs_primary(a->certs, pc));
 	m->key = pc->key != NULL ? keyref_hold(pc->key->ref) : NULL;
-	m->edns = primary_use_edns(p, o->fetch.address, a->now.mono);
+	m->edns = primary_use_edns(p, f->address, a->now.mono);
 	m->connect_timeout_us = a->cfg->server.connect_timeout_us;
 	m->fd_max = a->fds.own;
 	m->idle_timeout_us = a->cfg->server.transfer_idle_us;
 	m->min_rate = a->cfg->server.min_rate;
 	m->min_rate_us = a->cfg->server.min_rate_us;
 	m->total_timeout_us = cp->max_transfer_us;
-	m->have = o->fetch.have_serial && en->has_rows;
-	m->xfr =
-	    o->fetch.ixfr && m->have && primary_use_ixfr(p, a->now.mono) ? XFRIN_IXFR : XFRIN_AXFR;
-	m->forced = o->fetch.forced;
+	m->have = f->have_serial && en->has_rows;
+	m->xfr = f->ixfr && m->have && primary_use_ixfr(p, a->now.mono) ? XFRIN_IXFR : XFRIN_AXFR;
+	m->forced = f->forced;
 	m->readd = !pc->ixfr_strict;
 	m->limits = (struct xfrin_limits){
 	    .max_octets = cp->max_size,
@@ -336,10 +332,21 @@ fetch_start(struct entry *en, const struct zone_order *o)
 	m->journal_steps = cp->journal_steps;
 	fill_copy(m, en);
 	en->job = m->job;
-	en->job_attempt = o->attempt;
+	en->job_attempt = en->fetch_attempt;
 	en->job_started = a->now.wall;
 	en->progress_octets = en->progress_records = 0;
 	post_job(a, worker_for(a, m, (uint64_t)en->z.id), m, on_transfer, en);
+}
+
+void
+fetch_start(struct entry *en, const struct zone_order *o)
+{
+	en->fetch = o->fetch;
+	en->fetch_attempt = o->attempt;
+	if (en->job != 0) /* a cancelled one has not let go yet */
+		en->fetch_waits = true;
+	else
+		start(en);
 }
 
 void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Mail from the store and the workers, a bounded number of pieces in one turn of the loop. */
+/* What a turn of the loop takes in, a bounded number of pieces of mail, and what it leaves in the
+ * log. */
 #include "app/agent_p.h"
 #include "app/ready.h"
 #include "base/mem.h"
@@ -100,4 +101,36 @@ inbox_free(struct agent *a)
 		mail_free(m);
 	}
 	mbox_free(a->in);
+}
+
+/* ---- the log: one write for all lines of a turn, three for each zone that changes ---- */
+
+/* Behind what else is due in this turn, before the loop waits. */
+static void
+arm_lines(void *arg)
+{
+	struct agent *a = arg;
+
+	event_active(a->lines_event, EV_TIMEOUT, 0);
+}
+
+static void
+on_lines(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	log_flush();
+}
+
+void
+inbox_log(struct agent *a, bool together)
+{
+	if (!together) {
+		log_defer(NULL, NULL);
+		event_free(a->lines_event);
+		return;
+	}
+	a->lines_event = event_new(a->base, -1, 0, on_lines, a);
+	log_defer(arm_lines, a);
 }

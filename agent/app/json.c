@@ -116,6 +116,8 @@ json_daemon(struct buf *b, const struct agent *a)
 	    : log_enabled(LOG_LVL_WARN) ? "warn"
 					: "error");
 	json_num(b, "rss", resident());
+	json_num(b, "zone_octets",
+	    table_count(a->zones) > 0 ? entry_memory(a) / table_count(a->zones) : 0);
 	json_num(b, "tcp_in", table_count(a->clients));
 	json_num(b, "tcp_out", table_count(a->jobs));
 	json_num(
@@ -210,7 +212,7 @@ work(struct buf *b, const struct entry *en)
 		json_str(b, "transfer", "SOA");
 		return;
 	}
-	json_str(b, "transfer", en->fetch.fetch.ixfr ? "IXFR" : "AXFR");
+	json_str(b, "transfer", en->fetch.ixfr ? "IXFR" : "AXFR");
 	json_wall(b, "transfer_at", en->job_started);
 	json_num(b, "records", en->progress_records);
 	json_num(b, "octets", en->progress_octets);

@@ -13,10 +13,12 @@
 struct entry *
 entry_new(struct agent *a, const uint8_t *name, const struct zone_policy *p)
 {
-	struct entry *en = zr_xcalloc(1, sizeof(*en));
+	size_t len = name_len(name);
+	struct entry *en = zr_xcalloc(1, sizeof(*en) + len);
 
 	en->agent = a;
-	en->name = zr_xmemdup(name, name_len(name));
+	memcpy(en->name, name, len);
+	a->zone_octets += len;
 	en->epoch = ++a->next_epoch;
 	en->waiters_end = &en->waiters;
 	zone_init(&en->z, 0, en->name, p);
@@ -58,8 +60,8 @@ entry_free(struct entry *en)
 	if (en->removed)
 		a->lingering--;
 	a->unseen -= en->z.unseen;
-	free(en->soa);
-	free(en->name);
+	entry_set_soa(en, NULL, 0, 0);
+	a->zone_octets -= name_len(en->name);
 	free(en->error);
 	free(en);
 }
@@ -80,6 +82,27 @@ const struct config_policy *
 entry_config(const struct entry *en)
 {
 	return ((const struct policy *)en->z.policy->app)->cfg;
+}
+
+void
+entry_set_soa(struct entry *en, uint8_t *soa, uint16_t len, uint32_t ttl)
+{
+	struct agent *a = en->agent;
+
+	a->zone_octets -= en->soa_len;
+	a->zone_octets += len;
+	free(en->soa);
+	en->soa = soa;
+	en->soa_len = len;
+	en->soa_ttl = ttl;
+}
+
+size_t
+entry_memory(const struct agent *a)
+{
+	return table_count(a->zones) * (sizeof(struct entry) + sizeof(struct config_zone)) +
+	       a->zone_octets + table_bytes(a->zones) + table_bytes(a->by_id) +
+	       a->timers.cap * sizeof(*a->timers.v);
 }
 
 struct rr
@@ -122,9 +145,7 @@ entry_take_row(struct entry *en, const struct store_zone *row)
 	en->checked_at = row->checked_at;
 	if (!row->has_data)
 		return;
-	en->soa = zr_xmemdup(row->soa, row->soa_len);
-	en->soa_len = row->soa_len;
-	en->soa_ttl = row->soa_ttl;
+	entry_set_soa(en, zr_xmemdup(row->soa, row->soa_len), row->soa_len, row->soa_ttl);
 	en->segments = row->segments;
 	en->records = row->records;
 	en->octets = row->octets;

@@ -12,13 +12,20 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define VALUE_MAX 1024 /* octets of a string value; a name as text is at most 1004 */
+#define DEFER_MAX 32768 /* octets of lines kept */
+#define VALUE_MAX 1024	/* octets of a string value; a name as text is at most 1004 */
 
 static atomic_int level_now = LOG_LVL_INFO;
 static enum log_format format_now = LOG_FMT_TEXT;
 static enum log_dest dest_now = LOG_DEST_STDERR;
 /* A pipe may take a long line in pieces; without the lock two lines could mix. */
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Lines that wait for log_flush(), of the thread that has called log_defer(). */
+static _Thread_local bool deferring;
+static void (*defer_arm)(void *arg);
+static void *defer_arg;
+static struct buf deferred = BUF_INIT;
 
 static const char *const level_name[] = {"debug", "info", "warn", "error"};
 static const int level_syslog[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
@@ -153,6 +160,42 @@ write_line(const char *p, size_t len)
 }
 
 void
+log_flush(void)
+{
+	if (deferred.len > 0)
+		write_line((const char *)deferred.data, deferred.len);
+	buf_reset(&deferred);
+}
+
+void
+log_defer(void (*arm)(void *arg), void *arg)
+{
+	log_flush();
+	if (arm == NULL)
+		buf_clear(&deferred);
+	defer_arm = arm;
+	defer_arg = arg;
+	deferring = arm != NULL;
+}
+
+/* False: it is to be written now, after those that wait. */
+static bool
+keep(enum log_level level, const struct buf *line)
+{
+	if (!deferring)
+		return false;
+	if (level < LOG_LVL_WARN && deferred.len + line->len <= DEFER_MAX) {
+		if (deferred.len == 0)
+			defer_arm(defer_arg);
+		buf_bytes(&deferred, line->data, line->len);
+		if (!deferred.bad)
+			return true;
+	}
+	log_flush();
+	return false;
+}
+
+void
 log_fields(enum log_level level, const char *event, const struct log_field *f, size_t n)
 {
 	static const char no_memory[] = "error log-out-of-memory\n";
@@ -168,7 +211,7 @@ log_fields(enum log_level level, const char *event, const struct log_field *f, s
 		buf_u8(&line, '\n');
 		if (line.bad)
 			write_line(no_memory, sizeof(no_memory) - 1);
-		else
+		else if (!keep(level, &line))
 			write_line((const char *)line.data, line.len);
 	}
 	buf_clear(&line);

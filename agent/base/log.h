@@ -45,8 +45,17 @@ void log_open(enum log_level level, enum log_format format, enum log_dest dest);
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 
-/* Quotes values which hold anything but [A-Za-z0-9._:@/+-]; one write(2) per line. */
+/* Quotes values which hold anything but [A-Za-z0-9._:@/+-]; one write(2) per line unless deferred.
+ */
 void log_fields(enum log_level level, const char *event, const struct log_field *f, size_t n);
+
+/*
+ * Lines of the calling thread below LOG_LVL_WARN are kept until log_flush(), which is up to whoever
+ * is behind `arm`: it is called with the first of them.  Other lines, and too many, flush by
+ * themselves.  For one thread at a time; NULL: no more, and flush.
+ */
+void log_defer(void (*arm)(void *arg), void *arg);
+void log_flush(void);
 
 /*
  * A limiter for lines that strangers can cause: at most `burst` lines, then one

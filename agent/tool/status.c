@@ -66,6 +66,9 @@ show_daemon(struct tool *t, struct zr_err *e)
 	    text_span(t->look->now_us - look_int(s, "started_at"), span));
 	if (look_has(s, "rss"))
 		fprintf(t->out, ", %s of memory", text_size((uint64_t)look_int(s, "rss"), size));
+	if (look_int(s, "zone_octets") > 0)
+		fprintf(
+		    t->out, ", %lld octets for each zone", (long long)look_int(s, "zone_octets"));
 	fprintf(t->out, "\nconfiguration   %s\n", look_text(s, "config"));
 	fprintf(t->out,
 	    "running         %lld transfers in, %lld out; %lld zones queued; "

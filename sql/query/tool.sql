@@ -410,6 +410,7 @@ SELECT json_extract(body, '$.version') AS version, json_extract(body, '$.pid') A
 	json_extract(body, '$.started_at') AS started_at, json_extract(body, '$.config') AS config,
 	json_extract(body, '$.database') AS database, json_extract(body, '$.workers') AS workers,
 	json_extract(body, '$.log_level') AS log_level, json_extract(body, '$.rss') AS rss,
+	json_extract(body, '$.zone_octets') AS zone_octets,
 	json_extract(body, '$.tcp_in') AS tcp_in, json_extract(body, '$.tcp_out') AS tcp_out,
 	json_extract(body, '$.transfers_in') AS transfers_in,
 	json_extract(body, '$.transfers_out') AS transfers_out,

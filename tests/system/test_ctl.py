@@ -43,7 +43,7 @@ ZONE_DOWNSTREAM_KEYS = set("name address state notified_serial notified_at acked
                            " unsupported_until_at error error_code error_at".split())
 ZONE_TRANSFER_KEYS = set("started_at duration_us direction kind peer address from_serial to_serial octets records"
                          " messages error_code error".split())
-DAEMON_KEYS = set("version pid started_at config database workers log_level rss tcp_in tcp_out transfers_in"
+DAEMON_KEYS = set("version pid started_at config database workers log_level rss zone_octets tcp_in tcp_out transfers_in"
                   " transfers_out queued unseen outbox store_lag_us datagrams_lost listen".split())
 DATABASE_KEYS = set("zones records octets pending outbox loaded_at".split())
 PRIMARY_KEYS = set("name address trust transport failures held_until_at transfers queued error error_at".split())
@@ -134,6 +134,7 @@ def test_status(lab):
     assert set(d) == DAEMON_KEYS
     assert d["pid"] == s.relay.process.pid and d["config"] == s.relay.conf and d["database"] == s.relay.db
     assert d["listen"] == [s.relay.address] and d["log_level"] == "debug" and d["workers"] == 2
+    assert 400 < d["zone_octets"] < 2000      # a table has some places to spare
     assert d["rss"] > 1 << 20 and d["transfers_in"] == 0
     assert set(v["database"]) == DATABASE_KEYS
     assert v["database"]["zones"] == 4 and v["database"]["records"] == 30

@@ -266,6 +266,74 @@ test_threads_do_not_mix(void **state)
 	tap_off();
 }
 
+static unsigned armed;
+
+static void *
+log_once(void *arg)
+{
+	log_event(LOG_LVL_INFO, "other", LS("who", arg));
+	return NULL;
+}
+
+static void
+arm(void *arg)
+{
+	(void)arg;
+	armed++;
+}
+
+static void
+test_deferred(void **state)
+{
+	size_t all = 0;
+	pthread_t other;
+	char who[] = "x";
+	ssize_t n;
+
+	(void)state;
+	log_open(LOG_LVL_INFO, LOG_FMT_TEXT, LOG_DEST_STDERR);
+	tap_on();
+	log_defer(arm, NULL);
+	log_event(LOG_LVL_INFO, "one", LU("n", 1));
+	log_event(LOG_LVL_INFO, "two", LU("n", 2));
+	assert_int_equal(armed, 1);
+	assert_string_equal(next_line(), "");
+	log_flush();
+	log_flush();
+	n = recv(tap[0], line, sizeof(line) - 1, MSG_DONTWAIT);
+	assert_true(n > 0);
+	line[n] = '\0';
+	assert_non_null(strstr(line, " info one n=1\n"));
+	assert_non_null(strstr(line, " info two n=2\n"));
+	assert_string_equal(next_line(), "");
+
+	/* A warning does not wait, nor does what came before it, nor another thread. */
+	log_event(LOG_LVL_INFO, "before", LU("n", 3));
+	assert_int_equal(armed, 2);
+	log_event(LOG_LVL_WARN, "now", LU("n", 4));
+	assert_non_null(strstr(next_line(), " info before n=3"));
+	assert_non_null(strstr(next_line(), " warn now n=4"));
+	pthread_create(&other, NULL, log_once, who);
+	pthread_join(other, NULL);
+	assert_non_null(strstr(next_line(), " info other who=x"));
+
+	/* Not more than some are kept. */
+	for (unsigned i = 0; i < 1000; i++) {
+		log_event(
+		    LOG_LVL_INFO, "long", LS("pad", "0123456789012345678901234567890123456789"));
+		while ((n = recv(tap[0], line, sizeof(line), MSG_DONTWAIT)) > 0)
+			all += (size_t)n;
+	}
+	assert_true(all > 50000);
+	log_defer(NULL, NULL);
+	while ((n = recv(tap[0], line, sizeof(line), MSG_DONTWAIT)) > 0)
+		all += (size_t)n;
+	assert_int_equal(all % 1000, 0); /* each of them is there, all as long as the others */
+	log_event(LOG_LVL_INFO, "direct", LU("n", 5));
+	assert_non_null(strstr(next_line(), " info direct n=5"));
+	tap_off();
+}
+
 static void
 test_limit(void **state)
 {
@@ -316,6 +384,7 @@ main(void)
 	    cmocka_unit_test(test_syslog),
 	    cmocka_unit_test(test_errno_is_kept),
 	    cmocka_unit_test(test_threads_do_not_mix),
+	    cmocka_unit_test(test_deferred),
 	    cmocka_unit_test(test_limit),
 	};
 
