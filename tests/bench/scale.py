@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How start-up, memory, disk and a storm of NOTIFYs grow with the number of zones.
 
-    scale.py ZONERELAYD [COUNT ...]      default: 1000 10000 100000 1000000
+    scale.py ZONERELAYD [--storm known|news|both] [COUNT ...]      default: 1000 10000 100000 1000000
+    scale.py --plot FILE      draws scale.svg beside FILE, a JSON list of such rows (needs matplotlib)
 
 Zones of one segment are written straight into a database.  Each count is started anew; nothing is due, so
 what is measured is the start, not the primary.  Then every zone gets a NOTIFY with the serial that it has
 (answered at once), and one with the next serial (answered when its mark is on disk; nobody listens at
-the primary's address).  CPU is that of the daemon.  Prints a table, and one JSON object for each row.
+the primary's address).  A million zones take some minutes for each of the two: --storm does one of them.
+CPU is that of the daemon.  Prints a table, and one JSON object for each row.
 """
 import json
 import os
@@ -162,7 +164,7 @@ def answers(daemon, i):
     return time.monotonic() - daemon.began
 
 
-def measure(program, count, folder):
+def measure(program, count, folder, storms):
     first = Daemon(program, folder, 0)
     first.wait_ready()
     time.sleep(0.2)
@@ -175,11 +177,15 @@ def measure(program, count, folder):
     d.wait_ready()
     time.sleep(0.3)
     cpu, rss = d.cpu(), d.rss()
-    known = storm(d, count, SERIAL)
-    news = storm(d, count, SERIAL + 1)
-    after = d.rss()
+    told = {}
+    for name, serial in (("known", SERIAL), ("news", SERIAL + 1)):
+        if name in storms:
+            seconds, used = storm(d, count, serial)
+            told |= {name + "_per_s": round(count / seconds), name + "_cpu_us": round(used * 1e6 / count, 2)}
+    told["rss_after_mib"] = round(d.rss(), 1)
     began = time.monotonic()
     d.stop()
+    told["stop_s"] = round(time.monotonic() - began, 2)
     return {
         "zones": count,
         "served_s": round(served, 3),
@@ -188,24 +194,58 @@ def measure(program, count, folder):
         "rss_mib": round(rss, 1),
         "octets_per_zone": round((rss - empty) * (1 << 20) / count),
         "disk_mib": round(disk, 1),
-        "known_per_s": round(count / known[0]),
-        "known_cpu_us": round(known[1] * 1e6 / count, 2),
-        "news_per_s": round(count / news[0]),
-        "news_cpu_us": round(news[1] * 1e6 / count, 2),
-        "rss_after_mib": round(after, 1),
-        "stop_s": round(time.monotonic() - began, 2),
+        **told,
     }
 
 
+def panel(ax, rows, title, unit, lines):
+    for key, name in lines:
+        points = [(r["zones"], r[key]) for r in rows if key in r]
+        ax.plot(*zip(*points), marker="o", ms=4, lw=1.6, label=name)
+    ax.set(xscale="log", xlabel="zones", ylabel=unit, title=title)
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False)
+
+
+def plot(path):
+    import matplotlib  # pylint: disable=import-outside-toplevel
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt  # pylint: disable=import-outside-toplevel
+
+    with open(path, encoding="ascii") as f:
+        rows = json.load(f)
+    for r in rows:
+        r["served_us"] = r["served_s"] * 1e6 / r["zones"]
+    plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+                         "svg.hashsalt": "scale"})
+    fig, axes = plt.subplots(1, 3, figsize=(13, 3.8))
+    panel(axes[0], rows, "Start", "microseconds a zone",
+          [("served_us", "until the last zone answers"), ("start_cpu_us_per_zone", "CPU")])
+    panel(axes[1], rows, "A NOTIFY for every zone", "microseconds of CPU each",
+          [("news_cpu_us", "new serial: a mark on disk"), ("known_cpu_us", "known serial")])
+    panel(axes[2], rows, "Memory", "octets a zone over an empty daemon", [("octets_per_zone", "after the start")])
+    fig.tight_layout()
+    fig.savefig(os.path.join(os.path.dirname(os.path.abspath(path)), "scale.svg"), metadata={"Date": None})
+
+
 def main():
-    if len(sys.argv) < 2:
+    args = sys.argv[1:]
+    if len(args) == 2 and args[0] == "--plot":
+        plot(args[1])
+        return
+    if not args:
         sys.exit(__doc__)
-    counts = [int(c) for c in sys.argv[2:]] or [1000, 10000, 100000, 1000000]
+    program, storms = args.pop(0), ("known", "news")
+    if args and args[0] == "--storm":
+        storms = storms if args[1] == "both" else (args[1],)
+        args = args[2:]
+    counts = [int(c) for c in args] or [1000, 10000, 100000, 1000000]
     rows = []
     for count in counts:
         folder = tempfile.mkdtemp(prefix="zr-scale.")
         try:
-            rows.append(measure(sys.argv[1], count, folder))
+            rows.append(measure(program, count, folder, storms))
             print(json.dumps(rows[-1]), flush=True)
         finally:
             shutil.rmtree(folder)
