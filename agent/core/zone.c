@@ -87,8 +87,7 @@ zone_disk_proved(struct zone *z, bool proved)
 
 /*
  * A MARK only when the row will hold less than this (A-35), or does not know yet that the forced
- * one has been proved (A-08).  When an earlier MARK is still on its way, the answer waits for that
- * one.
+ * one has been proved (A-08).
  */
 static void
 mark(struct step *s)
@@ -108,8 +107,7 @@ mark(struct step *s)
 		if (proved)
 			z->flags |= ZF_DISK_AUTH;
 	}
-	s->out->answer_seq = z->mark_seq;
-	s->out->answer = z->mark_seq == z->marked_seq ? ZONE_ANSWER_NOW : ZONE_ANSWER_MARKED;
+	answer_as_marked(s);
 }
 
 static void
@@ -200,8 +198,9 @@ on_notify(struct step *s)
 	 * (AN-21). */
 	if (!n->forced && n->hinted && z->data == ZONE_LOADED &&
 	    zone_owed(z) != ZONE_PENDING_FORCE && serial_ge(z->serial, n->hint)) {
+		/* The version may be less durable than the mark that it came from. */
 		s->out->notes |= ZONE_NOTE_HINT_OLD;
-		s->out->answer = ZONE_ANSWER_NOW;
+		answer_as_marked(s);
 		return;
 	}
 	if (n->forced) {

@@ -150,3 +150,13 @@ void zone_extend(struct zone *z, const struct zone_soa *soa, struct zr_mono now)
 /* The deadlines of a row from the store (T-12). */
 void zone_start_times(struct zone *z, const struct zone_start *st, struct zr_now now);
 int64_t zone_deadline(const struct zone *z);
+
+/* When a MARK is on its way still, the answer waits for it. */
+static inline void
+answer_as_marked(struct step *s)
+{
+	const struct zone *z = s->z;
+
+	s->out->answer_seq = z->mark_seq;
+	s->out->answer = z->mark_seq == z->marked_seq ? ZONE_ANSWER_NOW : ZONE_ANSWER_MARKED;
+}

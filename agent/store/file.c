@@ -39,6 +39,7 @@ file_check(struct store *s, struct zr_err *e)
 	char name[4096];
 	struct stat st;
 
+	s->file_looked_us = clock_now().mono.us;
 	for (unsigned i = 0; i < STORE_FILES; i++) {
 		struct file_id *f = &s->file[i];
 		int there;
@@ -56,4 +57,11 @@ file_check(struct store *s, struct zr_err *e)
 	}
 	tell(s, s->db->path, false);
 	return 0;
+}
+
+void
+file_watch(struct store *s)
+{
+	if (clock_now().mono.us - s->file_looked_us >= FILE_WATCH_MS * ZR_US_PER_MS / 2)
+		(void)file_check(s, NULL);
 }

@@ -5,9 +5,9 @@
  *
  *     take mail, one group of the control lane, one small group of the stage lane, some chores
  *
- * so that an order waits at most a few milliseconds for somebody else's large transfer.  Sweeping
- * is never urgent: those orders are gathered for a while, so that changes that follow each other
- * do not wait for it, and share its transaction.
+ * so that an order waits at most a few milliseconds for somebody else's large transfer.  Sweeping,
+ * and what a primary was seen to have, is never urgent: those orders are gathered for a while, so
+ * that changes do not wait for them, and share their transaction.
  */
 #include "base/mem.h"
 #include "store/store_p.h"
@@ -29,10 +29,6 @@ static const struct limits control_limits = {512, 4 * 1024 * 1024, 20 * ZR_US_PE
 /* Control orders wait for a group of these to end. */
 static const struct limits stage_limits = {64, 1024 * 1024, 4 * ZR_US_PER_MS};
 
-/* How long a SWEEP may be held back for others; SWEEPS_MAX of them go at once. */
-#define SWEEP_WAIT_US (100 * ZR_US_PER_MS)
-#define SWEEPS_MAX 512
-
 /*
  * What nobody waits for, such as that a NOTIFY was answered, must not be lost to a disk that is
  * full for a minute: up to so many orders are kept and tried again.
@@ -40,38 +36,6 @@ static const struct limits stage_limits = {64, 1024 * 1024, 4 * ZR_US_PER_MS};
 #define LATER_MAX 16384
 #define LATER_MS 2000
 #define LATER_US (LATER_MS * ZR_US_PER_MS)
-
-static struct store_order *
-order_of(struct mail *m)
-{
-	return ZR_CONTAINER(m, struct store_order, mail);
-}
-
-static void
-lane_init(struct lane *l)
-{
-	l->head = NULL;
-	l->tail = &l->head;
-}
-
-static void
-lane_put(struct lane *l, struct mail *m)
-{
-	m->next = NULL;
-	*l->tail = m;
-	l->tail = &m->next;
-}
-
-static struct mail *
-lane_take(struct lane *l, struct mail **at)
-{
-	struct mail *m = *at;
-
-	*at = m->next;
-	if (l->tail == &m->next)
-		l->tail = at;
-	return m;
-}
 
 /* ---- one order ---- */
 
@@ -110,10 +74,17 @@ static const struct {
 };
 _Static_assert(sizeof(ops) / sizeof(ops[0]) == STORE_PING + 1, "every order");
 
+/* It changes nothing that could not come back: it may be written first and synced later. */
+static bool
+synced_later(const struct store_order *o)
+{
+	return o->op == STORE_MARK || o->op == STORE_SYNC;
+}
+
 static bool
 is_durable(const struct store_order *o)
 {
-	return o->durable || o->op == STORE_MARK || o->op == STORE_SYNC;
+	return o->durable || synced_later(o);
 }
 
 /* Roughly what it adds to the page cache. */
@@ -138,9 +109,8 @@ run_order(struct store *s, struct store_order *o)
 	return -1;
 }
 
-/* It has been carried out, or has failed for good. */
-static void
-report(struct store_order *o)
+void
+order_report(struct store_order *o)
 {
 	if (o->op == STORE_ADD_ZONE && o->err.code != ZR_OK)
 		o->zone_id = 0;
@@ -154,8 +124,40 @@ report(struct store_order *o)
 
 /* ---- groups ---- */
 
+/* How a group is to be committed. */
+struct wants {
+	bool durable; /* something in it is */
+	bool full;    /* the commit itself syncs */
+};
+
+static void
+want(const struct store *s, const struct store_order *o, struct wants *w)
+{
+	w->durable |= is_durable(o);
+	w->full |= is_durable(o) && !(synced_later(o) && sync_may(s));
+}
+
+/* Of orders early in the lane: later ones will not be in this group. */
+static struct wants
+wants_of(const struct store *s, const struct lane *l, unsigned orders)
+{
+	struct wants w = {false, !s->end_open};
+
+	for (struct mail *m = l->head; m != NULL && orders > 0; m = m->next, orders--)
+		want(s, order_of(m), &w);
+	return w;
+}
+
 static int
-commit(struct store *s, struct zr_err *e)
+begin(struct store *s, const struct wants *w, struct zr_err *e)
+{
+	if (w->durable && sync_mend(s, e) < 0)
+		return -1;
+	return ending_begin(s, w->full, e);
+}
+
+static int
+commit(struct store *s, const struct wants *w, struct zr_err *e)
 {
 	struct timespec nap = {s->slow_ms / 1000, s->slow_ms % 1000 * 1000000L};
 
@@ -164,7 +166,19 @@ commit(struct store *s, struct zr_err *e)
 	if (file_check(s, e) < 0 || db_commit(s->db, e) < 0)
 		return -1;
 	s->end_open = true;
+	if (w->full)
+		sync_begun(s);
 	return 0;
+}
+
+/* It has been committed. */
+static void
+deliver(struct store *s, struct store_order *o, const struct wants *w)
+{
+	if (synced_later(o) && !w->full)
+		sync_post(s, o);
+	else
+		order_report(o);
 }
 
 /* One that may run now, or NULL. */
@@ -176,16 +190,6 @@ runnable(struct store *s, struct lane *l)
 	while (*at != NULL && l == &s->stage && tidy_given_up(s, order_of(*at)->zone_id))
 		at = &(*at)->next;
 	return *at != NULL ? at : NULL;
-}
-
-/* Durable orders early in the lane: later ones will not be in this group. */
-static bool
-wants_sync(const struct lane *l, unsigned orders)
-{
-	for (struct mail *m = l->head; m != NULL && orders > 0; m = m->next, orders--)
-		if (is_durable(order_of(m)))
-			return true;
-	return false;
 }
 
 /* Nothing can be begun: whoever waits is told together, not each after a wait of its own. */
@@ -203,10 +207,9 @@ take_all(struct store *s, struct lane *l, struct lane *group, unsigned max)
 /* Moves orders into `group` and runs them in one transaction.  On failure nothing of it stays. */
 static int
 run_group(struct store *s, struct lane *l, struct lane *group, const struct limits *limits,
-    struct zr_err *e)
+    const struct wants *w, struct zr_err *e)
 {
 	int64_t end = clock_now().mono.us + limits->us;
-	bool durable = wants_sync(l, limits->orders);
 	unsigned orders = 0;
 	size_t octets = 0;
 	struct mail **at = runnable(s, l), *m;
@@ -214,7 +217,7 @@ run_group(struct store *s, struct lane *l, struct lane *group, const struct limi
 	for (; at != NULL; at = runnable(s, l)) {
 		m = lane_take(l, at);
 		lane_put(group, m);
-		if (orders++ == 0 && ending_begin(s, durable, e) < 0) {
+		if (orders++ == 0 && begin(s, w, e) < 0) {
 			take_all(s, l, group, limits->orders);
 			return -1;
 		}
@@ -227,7 +230,7 @@ run_group(struct store *s, struct lane *l, struct lane *group, const struct limi
 		    clock_now().mono.us >= end)
 			break;
 	}
-	if (commit(s, e) == 0)
+	if (commit(s, w, e) == 0)
 		return 0;
 fail:
 	db_rollback(s->db);
@@ -236,12 +239,14 @@ fail:
 
 /* False: nothing can be begun, which is not this order's fault. */
 static bool
-run_alone(struct store *s, struct store_order *o)
+run_alone(struct store *s, struct store_order *o, struct wants *w)
 {
 	zr_err_clear(&o->err);
-	if (ending_begin(s, is_durable(o), &o->err) < 0)
+	*w = (struct wants){false, !s->end_open};
+	want(s, o, w);
+	if (begin(s, w, &o->err) < 0)
 		return false;
-	if (run_order(s, o) < 0 || commit(s, &o->err) < 0)
+	if (run_order(s, o) < 0 || commit(s, w, &o->err) < 0)
 		db_rollback(s->db);
 	return true;
 }
@@ -321,19 +326,21 @@ turn_lane(struct store *s, struct lane *l, const struct limits *limits)
 	struct zr_err e = {0};
 	struct store_order *o;
 	struct lane group;
+	struct wants w;
 	bool done, begins = true;
 
 	if (runnable(s, l) == NULL)
 		return false;
 	lane_init(&group);
-	done = run_group(s, l, &group, limits, &e) == 0;
+	w = wants_of(s, l, limits->orders);
+	done = run_group(s, l, &group, limits, &w, &e) == 0;
 	while (group.head != NULL) {
 		o = order_of(lane_take(&group, &group.head));
 		if (!done) {
 			/* To wait for a lock once is enough for all of them. */
 			if (!begins)
 				o->err = e;
-			else if (!run_alone(s, o)) {
+			else if (!run_alone(s, o, &w)) {
 				begins = false;
 				e = o->err;
 			}
@@ -342,7 +349,10 @@ turn_lane(struct store *s, struct lane *l, const struct limits *limits)
 			if (o->err.code == ZR_DB && keep_for_later(s, o))
 				continue;
 		}
-		report(o);
+		if (o->err.code == ZR_OK)
+			deliver(s, o, &w);
+		else
+			order_report(o);
 	}
 	return true;
 }
@@ -363,34 +373,18 @@ drop_staged(struct store *s, int64_t zone, int64_t version, const struct zr_err 
 		}
 		(void)lane_take(&s->stage, at);
 		o->err = *e;
-		report(o);
+		order_report(o);
 	}
 }
 
 static bool
-sweeps_due(const struct store *s)
+turn_gathered(struct store *s)
 {
-	return s->sweeps.head != NULL && (s->quitting || s->sweep_count >= SWEEPS_MAX ||
-					     s->sweeps_at.us <= clock_now().mono.us);
-}
-
-static bool
-turn_sweeps(struct store *s)
-{
-	if (!sweeps_due(s))
+	if (!gather_due(s))
 		return false;
-	(void)turn_lane(s, &s->sweeps, &control_limits);
-	s->sweep_count = 0; /* of what is left, if anything, the time is up anyway */
+	(void)turn_lane(s, &s->gathered, &control_limits);
+	s->gathered_count = 0; /* of what is left, if anything, the time is up anyway */
 	return true;
-}
-
-static void
-hold_sweep(struct store *s, struct mail *m)
-{
-	if (s->sweeps.head == NULL)
-		s->sweeps_at.us = clock_now().mono.us + SWEEP_WAIT_US;
-	lane_put(&s->sweeps, m);
-	s->sweep_count++;
 }
 
 /* ---- the thread ---- */
@@ -417,15 +411,17 @@ sort_mail(struct store *s, struct mail *m)
 			lane_put(&s->stage, m);
 			continue;
 		}
-		if (o->op == STORE_SWEEP) {
-			hold_sweep(s, m);
-			continue;
-		}
 		/* Staged and then forgotten comes to the same as never staged. */
 		if (o->op == STORE_ABORT)
 			drop_staged(s, o->zone_id, o->stage.version, &none);
-		if (s->later.head == NULL || !keep_for_later(s, o))
-			lane_put(&s->control, m);
+		if (s->later.head != NULL && keep_for_later(s, o))
+			continue;
+		if (gather_may(o)) {
+			gather_put(s, m);
+			continue;
+		}
+		gather_hurry(s, o);
+		lane_put(&s->control, m);
 	}
 }
 
@@ -469,8 +465,7 @@ patience(const struct store *s, bool busy)
 		return 0;
 	ms = tidy_wait_ms(s);
 	ms = ms >= 0 && ms < FILE_WATCH_MS ? ms : FILE_WATCH_MS;
-	if (s->sweeps.head != NULL && ms > SWEEP_WAIT_US / ZR_US_PER_MS)
-		ms = SWEEP_WAIT_US / ZR_US_PER_MS;
+	ms = gather_wait_ms(s, ms);
 	return s->later.head == NULL || ms < LATER_MS ? ms : LATER_MS;
 }
 
@@ -481,15 +476,15 @@ run_thread(void *arg)
 	bool busy = true;
 
 	while (!s->quitting || s->control.head != NULL || s->stage.head != NULL ||
-	       s->later.head != NULL || s->sweeps.head != NULL) {
+	       s->later.head != NULL || s->gathered.head != NULL) {
 		sort_mail(s, mbox_wait(s->box, patience(s, busy)));
-		(void)file_check(s, NULL); /* also when there is nothing to commit */
+		file_watch(s); /* also when there is nothing to commit */
 		turn_later(s);
 		busy = turn_lane(s, &s->control, &control_limits);
 		if (!checkpoint_holds(s)) {
 			if (!abort_waits(s))
 				busy |= turn_lane(s, &s->stage, &stage_limits);
-			busy |= turn_sweeps(s);
+			busy |= turn_gathered(s);
 			if (!s->quitting || s->stage.head != NULL)
 				busy |= turn_chores(s);
 		}
@@ -521,7 +516,7 @@ store_open(struct store **out, const struct store_conf *c, struct zr_err *e)
 	lane_init(&s->control);
 	lane_init(&s->stage);
 	lane_init(&s->later);
-	lane_init(&s->sweeps);
+	lane_init(&s->gathered);
 	s->quit.type = MAIL_QUIT;
 	s->slow_ms = c->slow ? c->slow_ms : 0;
 	s->log_limit = (struct log_limit){.interval_us = 10 * ZR_US_PER_S, .burst = 10};
@@ -558,6 +553,8 @@ store_start(struct store *s, struct zr_err *e)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = checkpoint_start(s, e);
+	if (rc == 0)
+		rc = sync_start(s, e);
 	if (rc == 0) {
 		rc = pthread_create(&s->thread, NULL, run_thread, s);
 		s->started = rc == 0;
@@ -586,6 +583,7 @@ store_stop(struct store *s)
 			pthread_join(s->thread, NULL);
 		else
 			run_thread(s);
+		sync_stop(s);
 		checkpoint_stop(s);
 		(void)mbox_take(s->box); /* its last answer */
 		ending_write(s);

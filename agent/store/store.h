@@ -4,8 +4,8 @@
  *
  * Life: store_open() locks, opens and migrates in the calling thread, and only notes what a crash
  * left; store_each_*() read what the main loop needs; store_start()
- * starts the thread (and a helper that writes the WAL back); from then on only store_post() until
- * store_stop().
+ * starts the thread (and helpers that write the WAL back and sync it); from then on only
+ * store_post() until store_stop().
  *
  * An order is one heap object.  Posting hands it over; when it has been carried out and its
  * transaction has committed, it is posted back to order->reply (mail.type STORE_DONE) with err
@@ -14,12 +14,19 @@
  * Orders are executed in groups, one transaction each (group commit).  Lanes: every order but
  * STORE_STAGE goes first, in order of posting; STORE_STAGE orders follow in small groups, so a huge
  * zone never delays the commit of a small one.  Hence a STORE_COMMIT must be posted only after the
- * STORE_STAGE orders of its version have come back.  A group with a durable order is
- * fsynced before anything of it is reported; others are not (WAL, synchronous=NORMAL).
+ * STORE_STAGE orders of its version have come back.  STORE_SWEEP, and
+ * STORE_PEER_SEEN of a primary's serial, may be held back (100 and 20 ms) and come behind orders
+ * posted after them, but not the latter behind STORE_COMMIT or STORE_TIMERS of its zone;
+ * STORE_SYNC comes behind all but sweeping.
+ *
+ * A group with a durable order is fsynced before anything of it is reported; others are not (WAL,
+ * synchronous=NORMAL).  STORE_MARK and STORE_SYNC are synced and reported by a thread of its own,
+ * while the next group is carried out: so the answer to a later order may come before.
  *
  * When a group fails its orders are tried one by one; what fails then carries the reason in
- * err and has changed nothing: ZR_DB (disk full, ...: the same order may work later), ZR_NOTFOUND
- * (the zone is removed), ZR_INTERNAL (the order makes no sense), ZR_NOMEM.
+ * err and has changed nothing (but what could not be synced may yet be there): ZR_DB (disk full,
+ * ...: the same order may work later), ZR_NOTFOUND (the zone is removed), ZR_INTERNAL (the order
+ * makes no sense), ZR_NOMEM.
  */
 #pragma once
 

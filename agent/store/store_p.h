@@ -15,14 +15,16 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mbox.h"
+#include "base/mem.h"
 #include "store/db.h"
 #include "store/store.h"
 
 #define TRANSFERS_KEPT 20 /* per zone and direction */
 #define SWEEP_ROWS 256	  /* removed in one transaction: at most some 4 MiB of segments */
 
-#define STORE_FILES 3	   /* the database, its WAL and the index of that */
-#define FILE_WATCH_MS 5000 /* between looks whether they are still there, when there is no work */
+#define STORE_FILES 3 /* the database, its WAL and the index of that */
+/* Between looks whether they are still there, when nothing is written. */
+#define FILE_WATCH_MS 5000
 
 struct chore;
 
@@ -49,9 +51,9 @@ struct store {
 	int lock_fd;
 	unsigned slow_ms;
 	struct lane control, stage;
-	struct lane sweeps; /* gathered until sweeps_at */
-	unsigned sweep_count;
-	struct zr_mono sweeps_at;
+	struct lane gathered; /* what is not urgent, until gathered_at */
+	unsigned gathered_count;
+	struct zr_mono gathered_at;
 	/* Orders nobody waits for, in their order, while nothing can be written. */
 	struct lane later;
 	unsigned later_count;
@@ -63,16 +65,63 @@ struct store {
 	struct zr_mono chores_at; /* not before: the last attempt failed */
 	struct zr_mono purge_at;
 	struct checkpointer *checkpointer; /* NULL before store_start() */
+	struct syncer *syncer;		   /* likewise */
 	struct log_limit log_limit;
 	/* file.c */
 	struct file_id file[STORE_FILES];
 	bool file_gone;
-	int64_t file_told_us;
+	int64_t file_told_us, file_looked_us;
 	/* ending.c */
 	struct zr_wall ended; /* the run before, in order; unset: not so */
 	bool end_open;	      /* the file says that it is open, and so does the disk */
 	bool in_order;	      /* this run ends in order */
 };
+
+/* ---- lanes ---- */
+
+static inline struct store_order *
+order_of(struct mail *m)
+{
+	return ZR_CONTAINER(m, struct store_order, mail);
+}
+
+static inline void
+lane_init(struct lane *l)
+{
+	l->head = NULL;
+	l->tail = &l->head;
+}
+
+static inline void
+lane_put(struct lane *l, struct mail *m)
+{
+	m->next = NULL;
+	*l->tail = m;
+	l->tail = &m->next;
+}
+
+static inline struct mail *
+lane_take(struct lane *l, struct mail **at)
+{
+	struct mail *m = *at;
+
+	*at = m->next;
+	if (l->tail == &m->next)
+		l->tail = at;
+	return m;
+}
+
+/* It has been carried out, or has failed for good: back to its poster, or freed.  Any thread. */
+void order_report(struct store_order *o);
+
+/* ---- gather.c ---- */
+
+bool gather_may(const struct store_order *o);
+void gather_put(struct store *s, struct mail *m);
+bool gather_due(const struct store *s);
+int gather_wait_ms(const struct store *s, int ms); /* until then, but at most `ms` */
+/* What goes with this order, or must not come behind it, goes to the control lane now. */
+void gather_hurry(struct store *s, const struct store_order *o);
 
 /* ---- row.c: rows to structs ---- */
 
@@ -194,6 +243,18 @@ void checkpoint_done(struct store *s);
 /* The WAL is at its limit and a pass under way: what can wait must wait for MAIL_CHECKPOINTED. */
 bool checkpoint_holds(const struct store *s);
 
+/* ---- sync.c: a thread of its own syncs the WAL for marks ---- */
+
+int sync_start(struct store *s, struct zr_err *e);
+void sync_stop(struct store *s); /* when the store's thread has ended: reports what it has */
+/* May the commit of marks leave syncing to it? */
+bool sync_may(const struct store *s);
+void sync_begun(struct store *s); /* a transaction was synced by its commit */
+/* Hands over an order whose transaction has committed: synced, then reported. */
+void sync_post(struct store *s, struct store_order *o);
+/* Before anything is called durable.  -1: after a failure it cannot be had now. */
+int sync_mend(struct store *s, struct zr_err *e);
+
 /* ---- file.c ---- */
 
 /*
@@ -201,6 +262,7 @@ bool checkpoint_holds(const struct store *s);
  * when it is back.  Some microseconds: it comes before every commit.
  */
 int file_check(struct store *s, struct zr_err *e);
+void file_watch(struct store *s); /* the same when it is some seconds since the last look */
 
 /* ---- ending.c ---- */
 

@@ -163,6 +163,31 @@ old_hints_end_the_work(void **state)
 	assert_int_equal(r.z.state, ZONE_QUEUED);
 }
 
+/* Nor is a repeat of it answered before the mark is there, however fast the version came. */
+static void
+old_hints_wait_for_the_mark(void **state)
+{
+	struct zone_arg marked = {.marked = {.seq = 1}};
+	struct zone_orders out;
+	struct zone z;
+
+	(void)state;
+	at_rest();
+	rig_notify(&r, 0, 11);
+	assert_int_equal(r.out.answer, ZONE_ANSWER_MARKED);
+	z = r.z; /* the version is committed while the mark is being synced */
+	marked.marked.seq = r.out.answer_seq;
+	z.serial = 11;
+	zone_step(&z, ZONE_EV_NOTIFY, &(struct zone_arg){.notify = {.hinted = true, .hint = 11}},
+	    r.now, &out);
+	assert_int_equal(out.answer, ZONE_ANSWER_MARKED);
+	assert_int_equal(out.answer_seq, r.out.answer_seq);
+	zone_step(&z, ZONE_EV_MARKED, &marked, r.now, &out);
+	zone_step(&z, ZONE_EV_NOTIFY, &(struct zone_arg){.notify = {.hinted = true, .hint = 11}},
+	    r.now, &out);
+	assert_int_equal(out.answer, ZONE_ANSWER_NOW);
+}
+
 static void
 hints_count_for_nothing_when_expired_or_empty(void **state)
 {
@@ -549,6 +574,7 @@ main(void)
 	    T(forced_pending_survives_a_restart),
 	    T(notify_soa_transfer_commit),
 	    T(old_hints_end_the_work),
+	    T(old_hints_wait_for_the_mark),
 	    T(hints_count_for_nothing_when_expired_or_empty),
 	    T(hints_count_for_nothing_while_forced),
 	    T(many_notifies_one_follow_up),

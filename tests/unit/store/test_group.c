@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "store/status.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Opens without starting, so that what is posted next is one group. */
 static void
@@ -54,6 +57,7 @@ test_bad_order_fails_alone(void **state)
 	char label[3] = "a";
 	struct store_order *o;
 	struct version v;
+	int commits = 0;
 
 	for (int i = 0; i < 10; i++) {
 		label[0] = (char)('a' + i);
@@ -70,10 +74,11 @@ test_bad_order_fails_alone(void **state)
 	start(b);
 	for (int i = 0; i < 11; i++) {
 		o = fx_wait(b);
-		assert_int_equal(o->op, i == 6 ? STORE_COMMIT : STORE_MARK);
-		assert_int_equal(o->err.code, i == 6 ? ZR_INTERNAL : ZR_OK);
+		commits += o->op == STORE_COMMIT; /* the marks are synced meanwhile */
+		assert_int_equal(o->err.code, o->op == STORE_COMMIT ? ZR_INTERNAL : ZR_OK);
 		store_order_free(o);
 	}
+	assert_int_equal(commits, 1);
 	assert_int_equal(fx_sql(b, "SELECT count(*) FROM mark"), 10);
 }
 
@@ -206,27 +211,99 @@ test_slow_waits_before_commit(void **state)
 	assert_true(clock_now().mono.us - begin >= 60 * ZR_US_PER_MS);
 }
 
-static off_t
-wal_size(struct fx *b)
-{
-	char wal[100];
-	struct stat st;
+/* In place of the C library's, for SQLite as well. */
+static atomic_int syncs, syncs_to_fail, sync_us;
 
-	snprintf(wal, sizeof(wal), "%s-wal", b->path);
-	return stat(wal, &st) == 0 ? st.st_size : 0;
+__attribute__((visibility("default"))) int
+fdatasync(int fd)
+{
+	if (atomic_load(&syncs_to_fail) > 0) {
+		atomic_fetch_sub(&syncs_to_fail, 1);
+		errno = EIO;
+		return -1;
+	}
+	atomic_fetch_add(&syncs, 1);
+	usleep((useconds_t)atomic_load(&sync_us));
+	return (int)syscall(SYS_fdatasync, fd);
 }
 
-/* Also a durable group that changes nothing must have something to sync. */
+/* Also what changes nothing is reported only when everything before it is on disk. */
 static void
-test_sync_writes(void **state)
+test_sync_syncs(void **state)
 {
 	struct fx *b = *state;
-	off_t before;
+	int64_t zone = fx_zone(b, "a");
+	int before;
 
-	fx_ok(b, store_order_new(STORE_SYNC, 0));
-	before = wal_size(b);
-	fx_ok(b, store_order_new(STORE_SYNC, 0));
-	assert_true(wal_size(b) > before);
+	for (int i = 0; i < 3; i++) {
+		before = atomic_load(&syncs);
+		fx_ok(b, store_order_new(STORE_SYNC, 0));
+		assert_true(atomic_load(&syncs) > before);
+		before = atomic_load(&syncs);
+		fx_ok(b, mark_order(zone));
+		assert_true(atomic_load(&syncs) > before);
+	}
+}
+
+/* Only the answer to a mark waits for the disk. */
+static void
+test_commit_overtakes_sync(void **state)
+{
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a");
+	struct store_order *o;
+	struct version v;
+
+	fx_ok(b, mark_order(zone)); /* the first is synced by SQLite */
+	atomic_store(&sync_us, 300000);
+	fx_post(b, mark_order(zone));
+	fx_version(b, &v, "a", 1);
+	fx_put(&v, 1, 1, 100);
+	fx_post(b, fx_commit(&v));
+	for (int i = 0; i < 2; i++) {
+		o = fx_wait(b);
+		assert_int_equal(o->op, i == 0 ? STORE_COMMIT : STORE_MARK);
+		assert_int_equal(o->err.code, ZR_OK);
+		store_order_free(o);
+	}
+	/* What is under way at the end is reported still. */
+	fx_post(b, mark_order(zone));
+	store_stop(b->s);
+	b->s = NULL;
+	atomic_store(&sync_us, 0);
+	o = fx_wait(b);
+	assert_int_equal(o->err.code, ZR_OK);
+	store_order_free(o);
+}
+
+/* What could not be synced is reported so, and what comes after it is not called durable by it. */
+static void
+test_sync_fails(void **state)
+{
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a");
+	struct store_order *o;
+	struct version v;
+
+	fx_ok(b, mark_order(zone)); /* the first is synced by SQLite */
+	atomic_store(&syncs_to_fail, 1);
+	fx_fails(b, mark_order(zone), ZR_DB);
+	/* Now the write-ahead log must be written back and synced, and that fails as well, twice.
+	 */
+	atomic_store(&syncs_to_fail, 2);
+	fx_fails(b, mark_order(zone), ZR_DB);
+	/* Those who want nothing durable go on. */
+	atomic_store(&syncs_to_fail, 1000);
+	fx_version(b, &v, "a", 1);
+	fx_put(&v, 1, 1, 100);
+	fx_ok(b, fx_commit(&v));
+	o = mark_order(zone);
+	fx_run(b, o);
+	assert_int_equal(o->err.code, ZR_DB);
+	store_order_free(o);
+	atomic_store(&syncs_to_fail, 0);
+	fx_ok(b, mark_order(zone));
+	assert_int_equal(fx_sql(b, "SELECT pending FROM mark"), PENDING_CHECK);
 }
 
 /* ---- threads ---- */
@@ -407,7 +484,9 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_stop_carries_out_the_queue),
     FX_TEST(test_stop_without_start),
     FX_TEST(test_slow_waits_before_commit),
-    FX_TEST(test_sync_writes),
+    FX_TEST(test_sync_syncs),
+    FX_TEST(test_sync_fails),
+    FX_TEST(test_commit_overtakes_sync),
     FX_TEST(test_many_posters),
     FX_TEST(test_locked_by_another),
     FX_TEST(test_readers_see_whole_versions),

@@ -369,6 +369,81 @@ test_outbox_absorbs(void **state)
 }
 
 static void
+post_end(struct fx *b, int64_t zone, int64_t id)
+{
+	struct store_order *o = store_order_new(STORE_OUTBOX_SET, zone);
+
+	o->notify.row.id = id;
+	o->notify.remove = true;
+	store_post(b->s, o);
+}
+
+static int64_t
+add_notify(struct fx *b, int64_t zone, uint16_t qtype, uint32_t serial)
+{
+	struct store_order *o = store_order_new(STORE_OUTBOX_ADD, zone);
+	int64_t id;
+
+	o->outbox.v = zr_xcalloc(1, sizeof(struct store_notify));
+	o->outbox.count = 1;
+	o->outbox.v[0] = notify("x", "192.0.2.1", qtype, serial);
+	fx_run(b, o);
+	assert_int_equal(o->err.code, ZR_OK);
+	id = o->outbox.v[0].id;
+	store_order_free(o);
+	return id;
+}
+
+/* A NOTIFY(AXFR) that was answered does not live on in the NOTIFY(SOA) after it. */
+static void
+test_what_ended_is_not_absorbed(void **state)
+{
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a");
+	struct store_order *o;
+	struct version v;
+
+	post_end(b, zone, add_notify(b, zone, 252, 1));
+	post_end(b, zone, add_notify(b, zone, 6, 2));
+	fx_version(b, &v, "a", 1);
+	fx_put(&v, 1, 1, 100);
+	o = fx_commit(&v);
+	o->commit.notify = zr_xcalloc(1, sizeof(struct store_notify));
+	o->commit.notify_count = 1;
+	o->commit.notify[0] = notify("x", "192.0.2.1", 6, 3);
+	fx_ok(b, o);
+	expect_outbox(b, zone, "x 192.0.2.1@53 6 3 0;");
+	/* SYNC is behind all of it; and so is the end of the store. */
+	post_end(b, zone, fx_sql(b, "SELECT id FROM outbox"));
+	fx_ok(b, store_order_new(STORE_SYNC, 0));
+	expect_outbox(b, zone, "");
+	post_end(b, zone, add_notify(b, zone, 252, 4));
+	fx_close(b);
+	fx_open(b);
+	expect_outbox(b, zone, "");
+}
+
+/* The serial of a primary goes with the order in which its check ends, or behind it with SYNC. */
+static void
+test_serial_goes_with_the_check(void **state)
+{
+	static const enum store_op ends[] = {STORE_TIMERS, STORE_SYNC};
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a");
+	struct store_order *o;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		o = store_order_new(STORE_PEER_SEEN, zone);
+		o->peer.event = PEER_PRIMARY_SOA;
+		strcpy(o->peer.name, "p");
+		o->peer.serial = 7 + i;
+		store_post(b->s, o);
+		fx_ok(b, store_order_new(ends[i], zone));
+		assert_int_equal(fx_sql(b, "SELECT serial FROM primary_state"), 7 + i);
+	}
+}
+
+static void
 peer(struct fx *b, int64_t zone, enum peer_event ev, const char *addr, uint32_t serial, int64_t at)
 {
 	struct store_order *o = store_order_new(STORE_PEER_SEEN, zone);
@@ -539,6 +614,8 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_removed_zone_can_come_back),
     FX_TEST(test_removed_zone_is_swept),
     FX_TEST(test_outbox_absorbs),
+    FX_TEST(test_what_ended_is_not_absorbed),
+    FX_TEST(test_serial_goes_with_the_check),
     FX_TEST(test_peers),
     FX_TEST(test_transfer_log_is_bounded),
     FX_TEST(test_enumerate_before_start),
