@@ -492,12 +492,11 @@ rename_owed(struct owed *o, const char *name)
 	struct owed *other = find(o->entry, name, &o->target);
 	struct notifyout_arg arg = {.kind = o->o.kind, .not_before = o->agent->now.mono};
 
-	if (other == NULL) {
-		o->downstream = agent_intern(o->agent, name);
-		store_row(o, false);
+	o->downstream = agent_intern(o->agent, name);
+	store_row(o, false);
+	if (other == NULL)
 		return true;
-	}
-	if (other->row < o->row) /* the store has one row for each address, the newer */
+	if (other->row < o->row) /* the store keeps the newer of the two */
 		other->row = o->row;
 	arg.serial = other->o.serial;
 	if (o->o.kind == NOTIFYOUT_AXFR && other->o.kind != NOTIFYOUT_AXFR)

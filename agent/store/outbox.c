@@ -64,19 +64,38 @@ outbox_add(struct store *s, struct store_order *o, struct zr_err *e)
 	return 0;
 }
 
-/* A row that is gone was absorbed by a newer one: nothing to do. */
+static int
+run_on(struct store *s, enum sql_id sql, const struct store_order *o, struct zr_err *e)
+{
+	const struct store_notify *n = &o->notify.row;
+	struct q q;
+
+	q_open(&q, s->db, sql);
+	q_int(&q, ":id", n->id);
+	q_int(&q, ":zone", o->zone_id);
+	if (sql != SQL_OUTBOX_REMOVE)
+		q_text(&q, ":downstream", n->downstream);
+	if (sql == SQL_OUTBOX_SET) {
+		q_int(&q, ":tries", n->tries);
+		q_time(&q, ":not_before", n->not_before);
+	}
+	return q_run(&q, e);
+}
+
+/*
+ * A row that is gone was absorbed by a newer one: nothing to do.  When one would get the name of
+ * another row of its target, the newer of the two absorbs the older.
+ */
 int
 outbox_set(struct store *s, struct store_order *o, struct zr_err *e)
 {
-	struct q q;
-
-	q_open(&q, s->db, o->notify.remove ? SQL_OUTBOX_REMOVE : SQL_OUTBOX_SET);
-	q_int(&q, ":id", o->notify.row.id);
-	q_int(&q, ":zone", o->zone_id);
-	if (!o->notify.remove) {
-		q_text(&q, ":downstream", o->notify.row.downstream);
-		q_int(&q, ":tries", o->notify.row.tries);
-		q_time(&q, ":not_before", o->notify.row.not_before);
-	}
-	return q_run(&q, e);
+	if (o->notify.remove)
+		return run_on(s, SQL_OUTBOX_REMOVE, o, e);
+	if (run_on(s, SQL_OUTBOX_SET, o, e) < 0)
+		return -1;
+	if (sqlite3_changes(s->db->sql) != 0)
+		return 0;
+	if (run_on(s, SQL_OUTBOX_SAME, o, e) < 0 || run_on(s, SQL_OUTBOX_ABSORB, o, e) < 0)
+		return -1;
+	return run_on(s, SQL_OUTBOX_SET, o, e);
 }

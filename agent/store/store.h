@@ -209,11 +209,14 @@ enum store_op {
 	STORE_ABORT,
 	STORE_TIMERS, /* timers: a check that changed nothing, or failed */
 	/*
-	 * outbox: NOTIFYs owed without a commit (operator).  One row for each zone and target:
-	 * newer absorbs older under a new id, AXFR absorbs SOA.
+	 * outbox: NOTIFYs owed without a commit (operator).  One row for each zone, target and
+	 * downstream: newer absorbs older under a new id, AXFR absorbs SOA.
 	 */
 	STORE_OUTBOX_ADD,
-	/* notify: tries, next time and name of one row, or its end; no row: nothing */
+	/*
+	 * notify: tries, next time and name of one row, or its end; no row: nothing.  With the name
+	 * and target of another row it and that become one, under the higher of the two ids.
+	 */
 	STORE_OUTBOX_SET,
 	STORE_PEER_SEEN,    /* peer: what a primary or downstream was seen to hold or do */
 	STORE_LOG_TRANSFER, /* log: a transfer out, or one that failed */

@@ -257,7 +257,8 @@ SELECT p.name, p.address,
 FROM pair AS p
 LEFT JOIN downstream_state AS d ON d.zone = :zone AND d.name = p.name AND d.target = p.address
 LEFT JOIN here AS s ON s.name = p.name
-LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address AND b.target <> ''
+LEFT JOIN outbox AS b ON b.zone = :zone AND b.target = p.address AND b.downstream = p.name
+	AND b.target <> ''
 LEFT JOIN live_line AS l ON l.kind = 'downstream' AND l.name = p.name AND l.address = p.address
 LEFT JOIN reached AS r ON r.name = p.name AND r.address = p.address
 LEFT JOIN no_axfr AS n ON n.target = p.address AND n.until > time_now()

@@ -6,7 +6,7 @@ import pytest
 from fakedownstream import Fetcher
 from forcing import ForcedScene, peer_states
 from lab import free_port, wait_for
-from scene import DOWNSTREAM, ZONE, look, zone_text
+from scene import DOWNSTREAM, ZONE, Scene, look, zone_text
 
 
 def outbox(s):
@@ -59,6 +59,23 @@ def test_renamed(lab, how):
     wait_for(lambda: outbox(s) == [("renamed", 252)], 10, "the row under the new name")
     wait_for(lambda: s.peers() == {"renamed": "owed"}, 10, "what is known under the new name")
     s.comes_to_its_end("renamed", "verified")
+
+
+def test_two_of_one_address(lab):
+    """Told apart by their keys: each is owed its own NOTIFY, after a crash as before it."""
+    s = Scene(lab)
+    s.settle()
+    s.down.stop()
+    s.relay.downstreams["twin"] = dict(s.relay.downstreams["down"])
+    apply(s, "reload")
+    s.update(add=["a 300 A 192.0.2.1"])
+    wait_for(lambda: {e["downstream"] for e in s.relay.events("notify-sent", serial=2)} == {"down", "twin"})
+    apply(s, "restart")
+    owed = [d["name"] for d in s.relay.json("zone", ZONE)["downstreams"] if d["tries"] is not None]
+    assert sorted(owed) == ["down", "twin"]
+    s.relay.downstreams.pop("twin")
+    apply(s, "reload")
+    wait_for(lambda: outbox(s) == [("down", 6)], 10, "one row for both")
 
 
 @pytest.mark.parametrize("how", ["reload", "restart"])

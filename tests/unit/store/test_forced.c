@@ -546,7 +546,7 @@ test_row_without_target(void **state)
 	struct store_notify axfr[2] = {row("", NULL, 252, 1), {0}};
 	struct store_notify soa[2] = {row("", NULL, 6, 2), row("also", "192.0.2.9", 6, 2)};
 	struct store_notify to[3] = {row("x", "192.0.2.1", 252, 2),
-	    row("ns", "2001:db8::1", 252, 2), row("ns", "192.0.2.9", 252, 2)};
+	    row("ns", "2001:db8::1", 252, 2), row("also", "192.0.2.9", 252, 2)};
 	int64_t older, newer;
 
 	fx_zone(b, "a");
@@ -562,7 +562,7 @@ test_row_without_target(void **state)
 	/* A row with a target is not one to be replaced. */
 	assert_int_equal(owe(b, newer + 1, to, 3, true), 0);
 	assert_true(owe(b, newer, to, 3, false) > newer + 1);
-	expect(b, OUTBOX, "x 192.0.2.1@53 252 2;ns 2001:db8::1@53 252 2;ns 192.0.2.9@53 252 2;");
+	expect(b, OUTBOX, "x 192.0.2.1@53 252 2;ns 2001:db8::1@53 252 2;also 192.0.2.9@53 252 2;");
 	/* Twice the same answer is once. */
 	assert_int_equal(owe(b, newer, to, 3, true), 0);
 	assert_int_equal(fx_sql(b, "SELECT count(*) FROM outbox"), 3);
@@ -570,7 +570,7 @@ test_row_without_target(void **state)
 	newer = owe(b, 0, soa, 1, false);
 	assert_int_equal(fx_sql(b, "SELECT count(*) FROM outbox"), 4);
 	assert_int_equal(owe(b, newer, to, 0, false), 0);
-	expect(b, OUTBOX, "x 192.0.2.1@53 252 2;ns 2001:db8::1@53 252 2;ns 192.0.2.9@53 252 2;");
+	expect(b, OUTBOX, "x 192.0.2.1@53 252 2;ns 2001:db8::1@53 252 2;also 192.0.2.9@53 252 2;");
 }
 
 static void

@@ -304,15 +304,68 @@ expect_outbox(struct fx *b, int64_t zone, const char *want)
 }
 
 static void
-set_notify(struct fx *b, int64_t zone, int64_t id, uint32_t tries, bool remove)
+name_notify(
+    struct fx *b, int64_t zone, int64_t id, const char *name, uint32_t tries, bool remove)
 {
 	struct store_order *o = store_order_new(STORE_OUTBOX_SET, zone);
 
 	o->notify.row.id = id;
 	o->notify.row.tries = tries;
-	strcpy(o->notify.row.downstream, "x2"); /* renamed meanwhile */
+	strcpy(o->notify.row.downstream, name);
 	o->notify.remove = remove;
 	fx_ok(b, o);
+}
+
+static void
+set_notify(struct fx *b, int64_t zone, int64_t id, uint32_t tries, bool remove)
+{
+	name_notify(b, zone, id, "x", tries, remove);
+}
+
+/* Rows of 192.0.2.1 for these two downstreams, written by one order; the ids go to id[]. */
+static void
+add_twins(struct fx *b, int64_t zone, const struct store_notify *v, int64_t *id)
+{
+	struct store_order *o = store_order_new(STORE_OUTBOX_ADD, zone);
+
+	o->outbox.v = zr_xmemdup(v, 2 * sizeof(*v));
+	o->outbox.count = 2;
+	fx_run(b, o);
+	assert_int_equal(o->err.code, ZR_OK);
+	id[0] = o->outbox.v[0].id;
+	id[1] = o->outbox.v[1].id;
+	store_order_free(o);
+}
+
+/* Two downstreams of one address, told apart by their keys: none takes the other's place. */
+static void
+test_outbox_twins(void **state)
+{
+	struct fx *b = *state;
+	int64_t zone = fx_zone(b, "a"), id[2];
+	const struct store_notify soa[2] = {
+	    notify("in", "192.0.2.1", 6, 1), notify("out", "192.0.2.1", 6, 1)};
+	const struct store_notify mixed[2] = {
+	    notify("in", "192.0.2.1", 252, 2), notify("out", "192.0.2.1", 6, 2)};
+
+	add_twins(b, zone, soa, id);
+	expect_outbox(b, zone, "in 192.0.2.1@53 6 1 0;out 192.0.2.1@53 6 1 0;");
+	add_twins(b, zone, mixed, id);
+	expect_outbox(b, zone, "in 192.0.2.1@53 252 2 0;out 192.0.2.1@53 6 2 0;");
+
+	/* One gets the name of the other: the newer row stays, with what the older was. */
+	name_notify(b, zone, id[0], "out", 3, false);
+	expect_outbox(b, zone, "out 192.0.2.1@53 252 2 0;");
+	set_notify(b, zone, id[0], 0, true);
+	expect_outbox(b, zone, "out 192.0.2.1@53 252 2 0;");
+	set_notify(b, zone, id[1], 0, true);
+	expect_outbox(b, zone, "");
+
+	add_twins(b, zone, mixed, id);
+	name_notify(b, zone, id[1], "in", 3, false);
+	expect_outbox(b, zone, "in 192.0.2.1@53 252 2 3;");
+	set_notify(b, zone, id[1], 0, true);
+	expect_outbox(b, zone, "");
 }
 
 static void
@@ -338,8 +391,9 @@ test_outbox_absorbs(void **state)
 	assert_int_equal(o->commit.notify[1].zone_id, zone);
 	store_order_free(o);
 	expect_outbox(b, zone, "x 192.0.2.1@53 6 1 0;y 2001:db8::1@5353 6 1 0;");
-	set_notify(b, zone, first, 4, false);
+	name_notify(b, zone, first, "x2", 4, false);
 	expect_outbox(b, zone, "x2 192.0.2.1@53 6 1 4;y 2001:db8::1@5353 6 1 0;");
+	name_notify(b, zone, first, "x", 4, false);
 
 	/* AXFR absorbs SOA, and stays AXFR when an SOA follows. */
 	for (int i = 0; i < 2; i++) {
@@ -616,6 +670,7 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_outbox_absorbs),
     FX_TEST(test_what_ended_is_not_absorbed),
     FX_TEST(test_serial_goes_with_the_check),
+    FX_TEST(test_outbox_twins),
     FX_TEST(test_peers),
     FX_TEST(test_transfer_log_is_bounded),
     FX_TEST(test_enumerate_before_start),

@@ -137,7 +137,7 @@ test_searches_by_key(void **state)
 	    {SQL_SEGMENT_KILL, "(zone=? AND key=? AND born=?)"},
 	    {SQL_SEGMENT_FIND_DEAD, "segment_dead (zone=? AND died<?)"},
 	    {SQL_SEGMENT_FIND_BORN, "(zone=? AND key>?)"},
-	    {SQL_OUTBOX_ADD, "outbox_target (zone=? AND target=?)"},
+	    {SQL_OUTBOX_ADD, "outbox_target (zone=? AND target=? AND downstream=?)"},
 	    {SQL_OUTBOX_REPLACE, "rowid=?"},
 	    {SQL_HOOK_SET, "(zone=? AND name=?)"},
 	    {SQL_HOOK_REMOVE, "(zone=? AND name=?)"},
