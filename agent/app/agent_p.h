@@ -143,10 +143,9 @@ struct entry {
 	struct zone z; /* first: a struct zone * is a struct entry * */
 	struct agent *agent;
 	uint32_t epoch;
-	bool adding;  /* STORE_ADD_ZONE is under way */
-	bool started; /* ZONE_EV_START was given */
-	bool sweep;   /* something of an older version may be swept */
-	bool has_rows, sweeping, removed;
+	bool adding;				 /* STORE_ADD_ZONE is under way */
+	bool started;				 /* ZONE_EV_START was given */
+	bool has_rows, removed, sweeping, sweep; /* the last: an older version may be swept */
 	int64_t version;
 	uint8_t *soa; /* RDATA, NULL when there are no rows */
 	uint16_t soa_len;
@@ -174,6 +173,7 @@ struct entry {
 	struct zr_mono triggered;     /* when the running round was asked for, for the log */
 	struct zr_wall pending_at;    /* since when something is owed; unset: nothing is */
 	struct zr_mono repair_at;     /* no damage makes us transfer it again before that */
+	int64_t journal_void;	      /* up to this version it has no differences to be read */
 	uint8_t name[];		      /* z.name */
 };
 

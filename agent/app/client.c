@@ -39,6 +39,7 @@ struct outstream {
 	size_t n, cap, pos;
 	bool no_memory;
 	struct journal_pos journal;
+	struct zr_err journal_fault;
 	struct buf piece;
 	struct zr_now started;
 };
@@ -76,6 +77,7 @@ stream_end(struct outstream *s, const struct zr_err *why)
 	d->diff = s->diff;
 	if (why != NULL)
 		d->err = *why;
+	d->journal = s->journal_fault;
 	d->duration_us = clock_now().mono.us - s->started.mono.us;
 	d->octets = s->x.octets;
 	d->records = s->x.records;
@@ -158,32 +160,36 @@ pull_chunk(void *arg, struct xfrstream_piece *p, struct zr_err *e)
 	if (rc > 0)
 		*p = (struct xfrstream_piece){
 		    .data = s->piece.data, .len = s->piece.len, .rrs = rrs};
+	else if (rc < 0)
+		s->journal_fault = *e;
 	return rc;
 }
 
-/* Differences when the journal has them and they are worth it, else the whole zone (I-19). */
-static int
-choose(struct outstream *s, struct zr_err *e)
+/* True when the journal has differences that are worth it, else it is the whole zone (I-19). */
+static bool
+find_diff(struct outstream *s)
 {
-	struct reader *r = s->client->w->reader;
 	const struct stream_mail *m = s->m;
 	uint64_t octets;
-	int rc = 0;
 
-	if (m->kind == STREAM_DIFF)
-		rc = reader_journal_find(
-		    r, m->zone_id, m->from_serial, m->version, &s->journal, &octets, e);
-	s->diff = rc == 1;
-	if (rc != 0)
-		return rc < 0 ? -1 : 0;
-	rc = reader_segments(r, m->zone_id, m->version, collect, s, e);
+	return m->kind == STREAM_DIFF &&
+	       reader_journal_find(s->client->w->reader, m->zone_id, m->from_serial, m->version,
+		   &s->journal, &octets, &s->journal_fault) == 1;
+}
+
+static int
+list_segments(struct outstream *s, struct zr_err *e)
+{
+	const struct stream_mail *m = s->m;
+	int rc = reader_segments(s->client->w->reader, m->zone_id, m->version, collect, s, e);
+
 	if (rc == 0 && s->no_memory) /* to the reader an early end is no error */
 		rc = zr_fail(e, ZR_NOMEM, "no memory for the list of segments");
 	return rc;
 }
 
 static int
-stream_open(struct outstream *s, struct zr_err *e)
+stream_begin(struct outstream *s, bool diff, struct zr_err *e)
 {
 	const struct stream_mail *m = s->m;
 	struct xfrstream_spec spec = {
@@ -197,7 +203,8 @@ stream_open(struct outstream *s, struct zr_err *e)
 	    .arg = s,
 	};
 
-	if (msg_parse(&s->req, m->bytes, m->len, MSG_FULL, e) != 0 || choose(s, e) != 0)
+	s->diff = diff;
+	if (!diff && list_segments(s, e) != 0)
 		return -1;
 	s->soa = (struct rr){
 	    .owner = m->zone,
@@ -208,10 +215,18 @@ stream_open(struct outstream *s, struct zr_err *e)
 	    .rdata = m->soa,
 	    .rdlen = m->soa_len,
 	};
-	spec.kind = s->diff ? XFRSTREAM_DIFF : XFRSTREAM_FULL;
-	spec.pull = s->diff ? pull_chunk : pull_segment;
+	spec.kind = diff ? XFRSTREAM_DIFF : XFRSTREAM_FULL;
+	spec.pull = diff ? pull_chunk : pull_segment;
 	xfrstream_init(&s->x, &spec);
 	return 0;
+}
+
+static int
+stream_open(struct outstream *s, struct zr_err *e)
+{
+	if (msg_parse(&s->req, s->m->bytes, s->m->len, MSG_FULL, e) != 0)
+		return -1;
+	return stream_begin(s, find_diff(s), e);
 }
 
 /* TS-16: each message. */
@@ -260,7 +275,10 @@ stream_turn(struct client *c)
 	else
 		rc = zr_fail(&e, ZR_IO, "the connection takes nothing more");
 
-	if (rc < 0 && s->x.messages == 0) { /* nothing was sent: it can be said in words */
+	if (rc < 0 && s->x.messages == 0 && s->diff && s->journal_fault.code != ZR_OK &&
+	    stream_begin(s, false, &e) == 0)
+		return true;		    /* nothing was sent: it may as well be the whole zone */
+	if (rc < 0 && s->x.messages == 0) { /* or it can be said in words */
 		send_servfail(c, s);
 		stream_end(s, &e);
 		conn_unhold(c->conn);

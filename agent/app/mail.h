@@ -199,8 +199,9 @@ struct stream_done_mail {
 	uint64_t client, stream;
 	int64_t zone_id;
 	uint32_t epoch;
-	bool diff;	   /* sent as differences (a STREAM_DIFF may end as a whole zone) */
-	struct zr_err err; /* ZR_OK: the last message was queued on a connection that stood */
+	bool diff;	       /* sent as differences (a STREAM_DIFF may end as a whole zone) */
+	struct zr_err err;     /* ZR_OK: the last message was queued on a connection that stood */
+	struct zr_err journal; /* ZR_DAMAGED: the differences cannot be read, the zone can */
 	int64_t duration_us;
 	uint64_t octets, records, messages;
 };

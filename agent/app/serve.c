@@ -128,6 +128,26 @@ send_reply(struct agent *a, const struct replyto *to, const struct msg *m, const
 	buf_clear(&b);
 }
 
+/*
+ * A stored difference is not what was written.  The zone is: who asks gets it whole, and there are
+ * differences again from the next change on.
+ */
+static void
+drop_journal(struct agent *a, struct entry *en, const struct zr_err *why)
+{
+	char name[NAME_TEXT_MAX];
+	uint64_t more;
+
+	if (log_limit_pass(&a->zone_log, a->now.mono.us, &more))
+		log_event(LOG_LVL_ERROR, "journal-damaged", LS("zone", name_show(en->name, name)),
+		    LS("reason", why->text),
+		    LS("next", "nothing: the whole zone is sent until it changes"),
+		    LU("left_out", more));
+	agent_store(a, store_order_new(STORE_JOURNAL_VOID, en->z.id), false);
+	en->journal_void = en->version;
+	en->sweep = true;
+}
+
 struct udp_diff {
 	struct agent *agent;
 	struct entry *entry;
@@ -169,15 +189,20 @@ send_udp_diff(struct agent *a, struct entry *en, const struct replyto *to, const
 	    .arg = &u,
 	};
 	struct buf b = BUF_INIT;
-	struct zr_err e;
+	struct zr_err e = {0};
 	uint64_t octets;
 
-	if (reader_journal_find(
+	if (en->version > en->journal_void &&
+	    reader_journal_find(
 		a->reader, en->z.id, out->from_serial, en->version, &u.pos, &octets, &e) == 1 &&
 	    octets <= out->max_octets && xfrstream_datagram(&spec, out->max_octets, &b, &e) == 1)
 		answer_buf(a, to, &b);
 	else
 		send_reply(a, to, m, &out->reply);
+	if (e.code == ZR_DAMAGED) {
+		drop_journal(a, en, &e);
+		route_sweep(en);
+	}
 	buf_clear(&u.piece);
 	buf_clear(&b);
 }
@@ -191,7 +216,8 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 
 	sm->client = to->client;
 	sm->stream = agent_number(a);
-	sm->kind = out->action == XFROUT_FULL ? STREAM_FULL : STREAM_DIFF;
+	sm->kind = out->action == XFROUT_FULL || en->version <= en->journal_void ? STREAM_FULL
+										 : STREAM_DIFF;
 	sm->total_timeout_us = entry_config(en)->max_transfer_out_us;
 	sm->zone_id = en->z.id;
 	sm->epoch = en->epoch;
@@ -215,7 +241,7 @@ start_stream(struct agent *a, struct entry *en, const struct asker *who, const s
 	s->entry = en;
 	s->version = en->version;
 	/* Only the worker knows how far back in the journal a difference begins. */
-	s->oldest = out->action == XFROUT_DIFF ? 0 : en->version;
+	s->oldest = sm->kind == STREAM_DIFF ? 0 : en->version;
 	s->serial = en->z.serial;
 	s->has_from = out->action == XFROUT_DIFF;
 	s->from_serial = out->from_serial;
@@ -451,8 +477,10 @@ serve_stream_done(struct agent *a, struct stream_done_mail *d)
 			a->stats.streams_failed++;
 		if (s->version != en->version)
 			en->sweep = true;
+		if (d->journal.code == ZR_DAMAGED)
+			drop_journal(a, en, &d->journal);
 		route_sweep(en);
-		if (d->err.code == ZR_DAMAGED)
+		if (d->err.code == ZR_DAMAGED && !d->diff)
 			repair(a, en, &d->err);
 	}
 	tls_peer_drop(s->tls_peer);

@@ -236,6 +236,13 @@ commit_settle(struct store *s, struct store_order *o, struct zr_err *e)
 	return 0;
 }
 
+/* Its steps are removed by the next sweep, like all that are void. */
+int
+commit_void(struct store *s, struct store_order *o, struct zr_err *e)
+{
+	return run_zone(s->db, SQL_JOURNAL_VOID, o->zone_id, e);
+}
+
 /* When the copies of those who fetched the old or the new version have expired. */
 static int64_t
 expired_by(const struct store_commit *c, const struct zone_base *old)

@@ -172,7 +172,12 @@ next_chunk(struct reader *r, int64_t zone, int64_t version, const struct journal
 		octets = q_col_blob(&q, 5, &len);
 		buf_bytes(data, octets, len);
 		id = q_col(&q, 6);
-		if (!q_null(&q, 7) && sum_of(octets, len, (uint64_t)id) != (uint64_t)q_col(&q, 7))
+		/* Chunks and their octets are removed together. */
+		if (q_null(&q, 6))
+			rc = zr_fail(e, ZR_DAMAGED,
+			    "%s is damaged: the octets of a difference are not there", r->db->path);
+		else if (!q_null(&q, 7) &&
+			 sum_of(octets, len, (uint64_t)id) != (uint64_t)q_col(&q, 7))
 			rc = reader_damaged(r, id, e);
 		else if (data->bad)
 			rc = zr_fail(e, ZR_NOMEM, "no memory for a difference of %zu octets", len);

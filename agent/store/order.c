@@ -141,6 +141,7 @@ order_size(enum store_op op)
 	case STORE_AMBIGUOUS_CLEAR:
 		return SIZE_WITH(settle);
 	case STORE_REMOVE_ZONE:
+	case STORE_JOURNAL_VOID:
 	case STORE_SYNC:
 	case STORE_PING:
 		break;

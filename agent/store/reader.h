@@ -72,7 +72,8 @@ int reader_journal_find(struct reader *r, int64_t zone, uint32_t from_serial, in
     struct journal_pos *first, uint64_t *octets, struct zr_err *e);
 /*
  * Appends the chunk at *pos to `data`; moves *pos behind it.  1 read, 0 end (past `version`), -1
- * error; ZR_NOTFOUND when what comes next was swept.
+ * error; ZR_NOTFOUND when what comes next was swept, ZR_DAMAGED when it is not what was written:
+ * the zone itself is sound, and its journal is to be dropped (STORE_JOURNAL_VOID).
  */
 int reader_journal_chunk(struct reader *r, int64_t zone, int64_t version, struct journal_pos *pos,
     struct buf *data, uint32_t *rrs, struct zr_err *e);

@@ -67,6 +67,7 @@ static const struct {
     [STORE_NO_AXFR] = {"no-axfr", forced_row_no_axfr},
     [STORE_SIGNED] = {"signed", signed_run},
     [STORE_AMBIGUOUS_CLEAR] = {"ambiguous-clear", commit_settle},
+    [STORE_JOURNAL_VOID] = {"journal-void", commit_void},
     [STORE_HOOK_SET] = {"hook-set", hook_row_set},
     [STORE_SWEEP] = {"sweep", sweep_run},
     [STORE_SYNC] = {"sync", nothing_run},
@@ -263,8 +264,7 @@ log_failure(struct store *s, const struct store_order *o)
 	    LS("order", ops[o->op].name), LS("error", o->err.text), LU("suppressed", left_out));
 }
 
-/* Still true when it comes late, behind orders that were posted after it. */
-static bool
+static bool /* still true when it comes late, behind orders that were posted after it? */
 may_come_late(const struct store_order *o)
 {
 	switch (o->op) {
@@ -275,6 +275,7 @@ may_come_late(const struct store_order *o)
 	case STORE_NO_AXFR:
 	case STORE_SIGNED:
 	case STORE_AMBIGUOUS_CLEAR:
+	case STORE_JOURNAL_VOID:
 	case STORE_LOG_TRANSFER:
 		return o->reply == NULL;
 	default:

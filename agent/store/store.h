@@ -228,10 +228,11 @@ enum store_op {
 	 * was before it (A-10 (2)).  What became ambiguous later stays as it is.
 	 */
 	STORE_AMBIGUOUS_CLEAR,
-	STORE_HOOK_SET, /* hook: the result of a try, and the end of the row, or its next try */
-	STORE_SWEEP,	/* sweep: remove dead segments and old journal of one zone */
-	STORE_SYNC,	/* nothing; durable; comes back when all before it is on disk */
-	STORE_PING	/* nothing: comes back from a store that works */
+	STORE_JOURNAL_VOID, /* no fields: none of its differences is to be read any more */
+	STORE_HOOK_SET,	    /* hook: the result of a try, and the end of the row, or its next try */
+	STORE_SWEEP,	    /* sweep: remove dead segments and old journal of one zone */
+	STORE_SYNC,	    /* nothing; durable; comes back when all before it is on disk */
+	STORE_PING	    /* nothing: comes back from a store that works */
 };
 
 #define STORE_DONE 1 /* mail.type of an order that comes back */

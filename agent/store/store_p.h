@@ -148,6 +148,7 @@ int stage_run(struct store *s, struct store_order *o, struct zr_err *e);
 int stage_abort(struct store *s, struct store_order *o, struct zr_err *e);
 int commit_run(struct store *s, struct store_order *o, struct zr_err *e);
 int commit_settle(struct store *s, struct store_order *o, struct zr_err *e);
+int commit_void(struct store *s, struct store_order *o, struct zr_err *e);
 int outbox_add(struct store *s, struct store_order *o, struct zr_err *e);
 int outbox_set(struct store *s, struct store_order *o, struct zr_err *e);
 int peers_seen(struct store *s, struct store_order *o, struct zr_err *e);

@@ -5,6 +5,10 @@
 SELECT count(*) FILTER (WHERE part = 0 AND chunk = 0), coalesce(sum(octets), 0)
 FROM journal WHERE zone = :zone AND version = :version;
 
+-- name: journal_void
+UPDATE zone SET journal_from = version + 1, journal_steps = 0, journal_octets = 0
+WHERE id = :zone AND removed_at = 0;
+
 -- A range that was cleared is none any more when it becomes ambiguous again.
 -- name: ambiguous_add
 INSERT OR REPLACE INTO ambiguous (zone, low, high, until, version)

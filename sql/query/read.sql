@@ -57,7 +57,7 @@ ORDER BY version DESC, step DESC, part DESC, chunk DESC;
 
 -- name: read_journal_chunk
 SELECT version, step, part, chunk, journal.rrs, data, content.id, sum
-FROM journal CROSS JOIN content ON content.id = journal.id
+FROM journal LEFT JOIN content ON content.id = journal.id
 WHERE journal.zone = :zone AND (version, step, part, chunk) >= (:from, :step, :part, :chunk)
 	AND version <= :version
 ORDER BY version, step, part, chunk LIMIT 1;

@@ -407,6 +407,69 @@ def test_difference_meets_damage(lab):
     heals(s, LARGE)
 
 
+def spoil_journal(s, last):
+    """Other octets in the first or the last piece of the differences."""
+    s.relay.stop()
+    order = "ORDER BY version {0}, step {0}, part {0}, chunk {0} LIMIT 1".format("DESC" if last else "ASC")
+    db = sqlite3.connect(s.relay.db)
+    with db:
+        n = db.execute("UPDATE content SET data = zeroblob(length(data)) WHERE id ="
+                       f" (SELECT id FROM journal {order})").rowcount
+        assert n == 1
+    db.close()
+    p = s.relay.ctl("verify", check=False)
+    assert p.returncode == 1 and "its octets do not have the sum" in p.stdout and "journal" in p.stdout, p.stdout
+    s.relay.set_ended()
+    s.relay.start()
+    s.primary.forget()
+
+
+def journal_scene(lab):
+    """Serial 2 differs from 1 by some messages' worth."""
+    s = damaged_scene(lab)
+    s.relay.start()
+    s.update([f"y{i:05d} TXT \"{i} {'y' * 200}\" \"{'z' * 200}\" \"{'x' * 200}\"" for i in range(400)], zone=LARGE)
+    s.settle(LARGE)
+    s.down.wait_hint(LARGE, 2)
+    return s
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["first piece", "last piece"])
+def test_damaged_journal(lab, last):
+    """The zone is sound: who asks for differences gets it whole, the primary is not asked, and it heals by itself."""
+    s = journal_scene(lab)
+    spoil_journal(s, last)
+    t = s.ixfr(1, LARGE)
+    if last:    # half of them had been sent
+        assert t.kind not in ("full", "diff"), "damaged octets were sent"
+        s.relay.wait_event("journal-damaged")
+        t = s.ixfr(1, LARGE)
+    assert t.kind == "full" and t.keys() == s.content(LARGE)
+    found = s.relay.wait_event("journal-damaged")
+    assert len(found) == 1 and found[0].level == "error" and found[0]["zone"].rstrip(".") == LARGE
+    assert s.relay.db in found[0]["reason"] and "nothing" in found[0]["next"]
+    wait_for(lambda: s.relay.ctl("verify", check=False).returncode == 0, 20, "sound again")
+    assert served(s, LARGE) == 2 and not s.primary.queries and not s.relay.events("zone-damaged")
+    heals(s, LARGE)
+    s.update(["new A 192.0.2.9"], zone=LARGE)
+    assert s.ixfr(2, LARGE).kind == "diff"
+    assert len(s.relay.events("journal-damaged")) == 1
+
+
+def test_damaged_journal_by_udp(lab):
+    """By UDP one cannot have the whole zone, so it is told to come by TCP."""
+    s = damaged_scene(lab)
+    s.relay.start()
+    s.update(["new A 192.0.2.9"], zone=LARGE)
+    assert s.ixfr(1, LARGE, udp=True).kind == "diff"
+    spoil_journal(s, False)
+    assert s.ixfr(1, LARGE, udp=True).kind == "single"
+    s.relay.wait_event("journal-damaged")
+    wait_for(lambda: s.relay.ctl("verify", check=False).returncode == 0, 20, "sound again")
+    t = s.ixfr(1, LARGE)
+    assert t.kind == "full" and t.keys() == s.content(LARGE)
+
+
 def root_page(path, name):
     db = sqlite3.connect(path)
     page = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()[0]

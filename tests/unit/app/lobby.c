@@ -279,6 +279,7 @@ lobby_stream_done(uint64_t stream, enum zr_code code, bool diff, const struct re
 	assert_int_equal(m->diff, diff);
 	assert_int_equal(m->zone_id, lobby.d.b.zone);
 	assert_int_equal(m->epoch, 7);
+	lobby.journal = m->journal.code;
 	if (r != NULL) {
 		assert_int_equal(m->messages, r->messages);
 		assert_true(m->records > 0 && m->octets > 0);

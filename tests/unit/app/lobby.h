@@ -14,6 +14,7 @@ struct lobby {
 	struct gen gen;
 	struct model old;	   /* the version before the present one */
 	uint64_t clients, streams; /* numbers given so far */
+	enum zr_code journal;	   /* what the stream that ended last said of it */
 	uint8_t bytes[MSG_MAX];
 };
 extern struct lobby lobby;

@@ -180,6 +180,34 @@ test_ixfr_without_a_chain(void **state)
 	lobby_gone(1);
 }
 
+/* The zone is sound, so who asks has it; and main learns what is wrong. */
+static void
+test_ixfr_with_a_damaged_journal(void **state)
+{
+	struct bytes_mail *req;
+	struct reading r;
+	uint64_t stream;
+	int fd;
+
+	(void)state;
+	lobby_version(1, 3000, 0);
+	lobby_version(2, 0, 10);
+	fx_sql(&lobby.d.b.fx, "UPDATE content SET data = zeroblob(length(data)) WHERE id IN "
+			      "(SELECT id FROM journal)");
+	fd = visit(false, 0);
+	visit_ask(fd, 1, TYPE_IXFR);
+	req = lobby_request(1, 1);
+	stream = lobby_stream(req, STREAM_DIFF, lobby.d.b.version);
+	reading_start(&r, 1, XFRIN_IXFR);
+	reading_all(&r, fd);
+	lobby_stream_done(stream, ZR_OK, false, &r);
+	assert_int_equal(lobby.journal, ZR_DAMAGED);
+	reading_end(&r, false);
+	mail_free(&req->mail);
+	close(fd);
+	lobby_gone(1);
+}
+
 /* Three at once on one connection take turns; each stays with its own version (XO-02). */
 static void
 test_several_streams(void **state)
@@ -271,6 +299,7 @@ main(void)
 	    LOBBY_TEST(test_idle),
 	    LOBBY_TEST(test_axfr_and_ixfr),
 	    LOBBY_TEST(test_ixfr_without_a_chain),
+	    LOBBY_TEST(test_ixfr_with_a_damaged_journal),
 	    LOBBY_TEST(test_several_streams),
 	    LOBBY_TEST(test_stream_keeps_its_version),
 	};

@@ -289,6 +289,70 @@ test_sweep_and_streams(void **state)
 	buf_clear(&data);
 }
 
+/* ---- damage ---- */
+
+/* 1 to the end, 0, or -1 with *e. */
+static int
+read_through(struct fx *b, uint32_t serial, int64_t v, struct zr_err *e)
+{
+	struct buf data = BUF_INIT;
+	struct journal_pos pos;
+	uint64_t octets;
+	uint32_t rrs;
+	int rc = reader_journal_find(b->r, 1, serial, v, &pos, &octets, e);
+
+	if (rc == 1)
+		while ((rc = reader_journal_chunk(b->r, 1, v, &pos, &data, &rrs, e)) > 0)
+			;
+	buf_clear(&data);
+	return rc;
+}
+
+static void
+test_damaged_chunk(void **state)
+{
+	static const char *const spoil[] = {
+	    "UPDATE content SET data = zeroblob(100) WHERE id = (SELECT max(id) FROM journal)",
+	    "UPDATE content SET sum = sum + 1 WHERE id = (SELECT max(id) - 3 FROM journal)",
+	    "DELETE FROM content WHERE id = (SELECT max(id) FROM journal WHERE part = 0)"};
+	struct fx *b = *state;
+	struct zr_err e;
+	uint32_t serial = 1;
+
+	fx_zone(b, "a");
+	fx_load(b, "a", 1, "900");
+	for (size_t i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++) {
+		step(b, serial, serial + 1);
+		step(b, serial + 1, serial + 2);
+		serial += 2;
+		e = (struct zr_err){0};
+		assert_int_equal(read_through(b, serial - 2, serial, &e), 0);
+		fx_sql(b, spoil[i]);
+		assert_int_equal(read_through(b, serial - 2, serial, &e), -1);
+		assert_int_equal(e.code, ZR_DAMAGED);
+		assert_non_null(strstr(e.text, b->path));
+		/* Dropped: whoever asks gets the whole zone, until there is a step again. */
+		fx_ok(b, store_order_new(STORE_JOURNAL_VOID, 1));
+		assert_int_equal(find(b, serial - 2, serial), -1);
+		assert_int_equal(find(b, serial - 1, serial), -1);
+		assert_int_equal(fx_sql(b, "SELECT journal_steps + journal_octets FROM zone"), 0);
+	}
+	step(b, serial, serial + 1);
+	assert_int_equal(find(b, serial, serial + 1), 200);
+	assert_int_equal(find(b, serial - 1, serial + 1), -1);
+	/* What is void is swept like any other, and the file is in order. */
+	for (bool more = true; more;) {
+		struct store_order *o = store_order_new(STORE_SWEEP, 1);
+
+		o->sweep.keep_version = serial + 1;
+		o = fx_run(b, o);
+		assert_int_equal(o->err.code, ZR_OK);
+		more = o->sweep.more;
+		store_order_free(o);
+	}
+	assert_int_equal(fx_sql(b, "SELECT count(*) FROM journal"), 2);
+}
+
 /* ---- ambiguous serials ---- */
 
 static struct store_order *
@@ -493,6 +557,7 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_limits),
     FX_TEST(test_spoiled_step),
     FX_TEST(test_sweep_and_streams),
+    FX_TEST(test_damaged_chunk),
     FX_TEST(test_same_serial_is_ambiguous),
     FX_TEST(test_lower_serial_makes_a_range),
     FX_TEST(test_ambiguous_rows_are_bounded),
