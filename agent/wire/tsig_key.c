@@ -79,15 +79,15 @@ tsig_alg_parse(enum tsig_alg *out, const char *text, struct zr_err *e)
 static EVP_MAC_CTX *
 prepare(enum tsig_alg alg, const uint8_t *secret, size_t len)
 {
-	char digest[16];
-	const OSSL_PARAM params[] = {
-	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-	    OSSL_PARAM_construct_end()};
+	char digest[16] = ""; /* the parameter wants one that may be written to */
+	OSSL_PARAM params[2];
 	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX *ctx = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
 
 	assert(strlen(algs[alg].digest) < sizeof(digest));
 	memcpy(digest, algs[alg].digest, strlen(algs[alg].digest) + 1);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
+	params[1] = OSSL_PARAM_construct_end();
 	EVP_MAC_free(hmac); /* the context holds it */
 	if (ctx != NULL && EVP_MAC_init(ctx, secret, len, params) == 1)
 		return ctx;
