@@ -304,8 +304,7 @@ expect_outbox(struct fx *b, int64_t zone, const char *want)
 }
 
 static void
-name_notify(
-    struct fx *b, int64_t zone, int64_t id, const char *name, uint32_t tries, bool remove)
+name_notify(struct fx *b, int64_t zone, int64_t id, const char *name, uint32_t tries, bool remove)
 {
 	struct store_order *o = store_order_new(STORE_OUTBOX_SET, zone);
 
