@@ -588,9 +588,33 @@ WRAP_SQL(prepare_v2, (sql db, const char *text, int n, sql *out, const char **en
     (db, text, n, out, end))
 WRAP_SQL(prepare_v3, (sql db, const char *text, int n, unsigned f, sql *out, const char **end),
     (db, text, n, f, out, end))
-WRAP_SQL(step, (sql s), (s))
-WRAP_SQL(
-    exec, (sql db, const char *text, sql fn, void *arg, char **error), (db, text, fn, arg, error))
+
+/* sqlite3_exec() steps by itself, and returns what finalize says: a step in it that was not made
+ * would pass for one that was. */
+static _Thread_local bool executing;
+
+WRAP_BY(
+    int, sqlite3_step, executing ? NOTHING : strike(SQL, "step"), (sql s), (s), (int)control->error)
+
+int
+sqlite3_exec(sql db, const char *text, sql fn, void *arg, char **error)
+{
+	static int (*real)(sql, const char *, sql, void *, char **);
+	enum action a = strike(SQL, "exec");
+	int rc;
+
+	if (a == FAIL)
+		return (int)control->error;
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "sqlite3_exec");
+	executing = true;
+	rc = real(db, text, fn, arg, error);
+	executing = false;
+	if (a != NOTHING)
+		die();
+	return rc;
+}
+
 WRAP_SQL(bind_int64, (sql s, int i, int64_t v), (s, i, v))
 WRAP_SQL(bind_blob64, (sql s, int i, const void *p, uint64_t n, sql f), (s, i, p, n, f))
 WRAP_SQL(bind_text, (sql s, int i, const char *p, int n, sql f), (s, i, p, n, f))

@@ -10,7 +10,7 @@ import pytest
 
 from fakewire import notify_query
 from forcing import ForcedScene, forced_status, rows_of
-from lab import SLOW
+from lab import SLOW, wait_for
 from scene import PRIMARY, ZONE, zone_text
 from test_notify import blast
 
@@ -177,8 +177,9 @@ def test_command_while_a_forced_transfer_is_stored(lab):
     s.relay.wait_event("transfer-done", 2)
     s.relay.ctl("notify", "--axfr", ZONE)
     event = s.wait_events(1)
+    wait_for(lambda: [r["event"] > int(event["event"])
+                      for r in rows_of(s.relay.db, "SELECT event FROM forced_peer")] == [True],
+             what="the event of the command, which is stored behind that of the transfer")
     s.wait_peer("acked")
-    found = rows_of(s.relay.db, "SELECT event FROM forced_peer")
-    assert [r["event"] > int(event["event"]) for r in found] == [True], (found, event)
     assert s.down.axfr(ZONE, s.at).ok
     s.wait_peer("verified")
