@@ -88,7 +88,7 @@ def test_random_updates(lab, kind):
         serial = primary.update(ZONE, adds, deletes)
         if i % 10 == 9 or kind == "nsd":
             relay.wait_serial(ZONE, serial)
-        if i % 50 == 49:    # one that sleeps longer falls off the journal, which is no larger than 64 KiB
+        if i % 20 == 19:    # one that sleeps longer falls off the journal, which is no larger than 64 KiB
             for d in downs:
                 wait_serial(d.port, ZONE, serial, 30, d.host)
     relay.wait_serial(ZONE, serial)
