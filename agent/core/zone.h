@@ -220,7 +220,9 @@ struct zone_commit {
 	/* Forced: when the first trigger that it answers came, or this process started. */
 	struct zr_wall asked;
 	/* fsync it: nothing in the row would bring it back after a power cut, neither a pending
-	 * mark nor an overdue refresh, and NOTIFYs are answered for its serial from now on (N-09)
+	 * mark nor an overdue refresh, and NOTIFYs are answered for its serial from now on (N-09).
+	 * And when the serial has not risen: who fetched it before the power went would have other
+	 * content than ours under that serial, and take a difference that is not for it (A-10).
 	 */
 	bool durable;
 	uint32_t old_serial, serial;

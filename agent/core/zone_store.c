@@ -122,7 +122,8 @@ install(struct step *s, const struct zone_ready *r)
 	c->notifier = c->forced ? z->round_by : ZONE_NO_INDEX;
 	if (c->forced)
 		c->asked = zone_wall(z->round_s * ZR_US_PER_S, s->now);
-	c->durable = z->disk == ZONE_PENDING_NONE && z->refresh_us > s->now.mono.us;
+	bool anew = had && !r->identical && !serial_gt(r->serial, z->serial);
+	c->durable = anew || (z->disk == ZONE_PENDING_NONE && z->refresh_us > s->now.mono.us);
 	c->old_serial = z->serial;
 	c->serial = r->serial;
 	c->announce = announce(z, r);

@@ -5,6 +5,10 @@
  * while the store's thread goes on, usually with the commit of what the NOTIFY announced.  What
  * comes into the WAL meanwhile is behind the marks; so a power cut still takes the newest first.
  *
+ * What the process before this one has written, and not synced, is read from the pages of the
+ * system as if it were on disk.  So it is synced at the start: else a NOTIFY whose mark is found in
+ * its row would be answered at once, and forgotten with the power.
+ *
  * When the WAL starts anew in between, all that was in it has been written back and synced.
  *
  * After a sync that failed the system takes pages for written which are not, and the next sync says
@@ -85,6 +89,9 @@ sync_start(struct store *s, struct zr_err *e)
 	atomic_init(&c->broken, false);
 	snprintf(name, sizeof(name), "%s-wal", s->db->path);
 	c->fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (c->fd >= 0 && fdatasync(c->fd) != 0)
+		return zr_fail(
+		    e, ZR_DB, "syncing %s failed (%s): check the disk", name, strerror(errno));
 	c->box = mbox_new();
 	if (c->box == NULL)
 		return zr_fail(

@@ -460,6 +460,8 @@ def in_memory(pid, what):
             if "w" not in area[1]:
                 continue
             start, end = (int(x, 16) for x in area[0].split("-"))
+            if end - start > 1 << 30:
+                continue    # what a sanitizer keeps of memory, not memory
             mem.seek(start)
             data = mem.read(end - start)
             found |= {w for w in what if w in data}

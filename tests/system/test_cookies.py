@@ -105,7 +105,8 @@ def test_under_load(lab):
         assert r.rcode() == dns.rcode.NOERROR and len(r.answer) == 1 and c == mine
     seen = [ask(s.at, CLIENT) for _ in range(10)]
     bad = [(r, c) for r, c in seen if r.rcode() == dns.rcode.BADCOOKIE]
-    assert len(bad) >= 8 and all(c == mine and not r.answer for r, c in bad), seen
+    # The second in it may be the next one, and its hash with it.
+    assert len(bad) >= 8 and all(c[:12] == mine[:12] and len(c) == 24 and not r.answer for r, c in bad), seen
     seen = [ask(s.at, CLIENT + b"x" * 16)[0].rcode() for _ in range(10)]
     assert seen.count(dns.rcode.BADCOOKIE) >= 8, seen
     seen = [ask(s.at, None)[0] for _ in range(10)]

@@ -493,12 +493,11 @@ rig_run(struct rig *r, uint32_t serial)
 void
 rig_restart(struct rig *r, bool power_cut)
 {
-	const struct rig_row *d = &r->durable;
-
-	if (power_cut && r->row.serial != d->serial && d->has_data)
-		assert_true(d->pending != ZONE_PENDING_NONE || d->refresh_at.us <= r->now.wall.us);
+	/* A version that went with the power is asked for again: nobody need owe it. */
 	if (power_cut)
-		r->row = *d;
+		r->row = r->durable;
+	else
+		r->durable = r->row; /* the store syncs what it finds */
 	r->row.recheck = power_cut;
 	for (unsigned i = 0; i < RIG_TRIGGERS; i++) {
 		struct rig_trigger *t = &r->trigger[i];
