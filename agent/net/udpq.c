@@ -133,6 +133,8 @@ read_all(struct udpq_query *q)
 	return false;
 }
 
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
 /* The event is not persistent: what peers send must not put off the deadline. */
 static void
 arm(struct udpq_query *q, int64_t left_us)
@@ -142,7 +144,12 @@ arm(struct udpq_query *q, int64_t left_us)
 	    .tv_usec = (suseconds_t)(left_us % ZR_US_PER_S),
 	};
 
-	event_add(&q->ev, &tv);
+	if (event_add(&q->ev, &tv) == 0)
+		return;
+	/* The kernel has no room for one more: when the time is up, we look whether an answer lies
+	 * there. */
+	(void)event_assign(&q->ev, q->pool->base, -1, 0, on_event, q);
+	(void)event_add(&q->ev, &tv);
 }
 
 static void

@@ -591,10 +591,10 @@ WRAP_SQL(prepare_v3, (sql db, const char *text, int n, unsigned f, sql *out, con
 
 /* sqlite3_exec() steps by itself, and returns what finalize says: a step in it that was not made
  * would pass for one that was. */
-static _Thread_local bool executing;
+static _Thread_local unsigned executing; /* how deep: to read a schema it calls itself */
 
-WRAP_BY(
-    int, sqlite3_step, executing ? NOTHING : strike(SQL, "step"), (sql s), (s), (int)control->error)
+WRAP_BY(int, sqlite3_step, executing > 0 ? NOTHING : strike(SQL, "step"), (sql s), (s),
+    (int)control->error)
 
 int
 sqlite3_exec(sql db, const char *text, sql fn, void *arg, char **error)
@@ -607,9 +607,9 @@ sqlite3_exec(sql db, const char *text, sql fn, void *arg, char **error)
 		return (int)control->error;
 	if (real == NULL)
 		*(void **)&real = dlsym(RTLD_NEXT, "sqlite3_exec");
-	executing = true;
+	executing++;
 	rc = real(db, text, fn, arg, error);
-	executing = false;
+	executing--;
 	if (a != NOTHING)
 		die();
 	return rc;

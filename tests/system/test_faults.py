@@ -60,9 +60,13 @@ ERRORS = {
     "eventfd_read": "EAGAIN", "eventfd_write": ""}
 
 
+def in_seccomp(result):
+    """libseccomp does not look whether it has got memory; the daemon is at its start then, and nothing has begun."""
+    frames = [line for line in result.splitlines() if line.startswith("/") and "strike.so" not in line and "libc.so" not in line]
+    return "status -11" in result and bool(frames) and "libseccomp.so" in frames[0]
+
+
 def errors_of(site):
-    if site.kind == "memory" and not any(site.pcs):
-        return []   # nothing of ours is near: a library at its own work, as libseccomp, which does not look
     if site.kind == "memory":
         return [errno.ENOMEM]
     if site.kind == "sql":
@@ -365,11 +369,12 @@ def test_bad_times(lab):
         kind = rng.choice(("memory", "sql", "disk"))
         error = {"memory": errno.ENOMEM, "sql": rng.choice((NOMEM, IOERR, FULL, BUSY)),
                  "disk": rng.choice((errno.EIO, errno.ENOSPC, errno.EMFILE))}[kind]
-        left, times = rng.randrange(calls[kind]), rng.randint(2, 100)
+        # An attempt of the store is three failed calls, and the next one comes later and later.
+        left, times = rng.randrange(calls[kind]), rng.randint(2, 30 if kind == "sql" else 100)
         bench.fresh()
         bench.strike.arm(FAIL, (kind,), left, None, error, times)
         result = bench.run(kind)
-        if result.startswith("VIOLATION"):
+        if result.startswith("VIOLATION") and not in_seccomp(result):
             violations.append(f"{times} calls of {kind} from {left} on, error {error}: {result}")
             print(violations[-1], flush=True)
     print(f"FAULTS_SEED={SEED}: {n} bad times")
