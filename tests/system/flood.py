@@ -5,18 +5,8 @@ import contextlib
 import os
 import subprocess
 
-from lab import which
+from lab import compiled
 from tsigwire import append
-
-
-def _program(lab):
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "flood.c")
-    path = os.path.join(lab.path, "flood")
-    if not os.path.exists(path):
-        given = os.environ.get("CC", "").split()[-1:]
-        cc = next(c for c in given + [which("cc"), which("gcc"), which("clang")] if c)
-        subprocess.run([cc, "-D_GNU_SOURCE", "-O2", "-o", path, source], check=True)
-    return path
 
 
 def plain(wire):
@@ -35,7 +25,7 @@ def forged(wire, key, when):
 @contextlib.contextmanager
 def flood(lab, at, rate, seconds, sources, wires):
     """A process of its own; .rate is what it has reached, afterwards.  wires: of plain() and forged()."""
-    with subprocess.Popen([_program(lab), at[0], str(at[1]), str(rate), str(seconds), ",".join(sources), *wires],
+    with subprocess.Popen([compiled(lab, "flood.c", "flood"), at[0], str(at[1]), str(rate), str(seconds), ",".join(sources), *wires],
                           stdout=subprocess.PIPE, text=True) as p:
         try:
             assert p.stdout.readline() == "begun\n"

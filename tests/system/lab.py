@@ -38,6 +38,17 @@ def which(name):
     return None
 
 
+def compiled(lab, source, made, *how):
+    """A program or library of a C file beside this one, compiled once for a test; its path."""
+    path = os.path.join(lab.path, made)
+    if not os.path.exists(path):
+        given = os.environ.get("CC", "").split()[-1:]
+        cc = next(c for c in given + [which("cc"), which("gcc"), which("clang")] if c)
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), source)
+        subprocess.run([cc, "-D_GNU_SOURCE", "-O2", "-o", path, source, *how], check=True)
+    return path
+
+
 def wait_for(condition, timeout=10.0, what="condition", every=0.01):
     """Polls until condition() is true and returns its value."""
     end = time.monotonic() + timeout * SLOW

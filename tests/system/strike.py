@@ -4,9 +4,8 @@
 import mmap
 import os
 import struct
-import subprocess
 
-from lab import SLOW, which
+from lab import SLOW, compiled
 
 CLASSES = ("disk", "net", "memory", "sql")
 BEFORE, AFTER, HALF, FAIL = 1, 2, 3, 4
@@ -17,14 +16,7 @@ _SECTOR = 512
 
 def library(lab, name):
     """Builds a library to be loaded before the daemon; its path."""
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".c")
-    path = os.path.join(lab.path, name + ".so")
-    if not os.path.exists(path):
-        given = os.environ.get("CC", "").split()[-1:]
-        cc = next(c for c in given + [which("cc"), which("gcc"), which("clang")] if c)
-        how = ["-D_GNU_SOURCE", "-shared", "-fPIC", "-O2"] + (["-DZR_NO_MEMORY"] if SLOW > 1 else [])
-        subprocess.run([cc, *how, "-o", path, source, "-ldl"], check=True)
-    return path
+    return compiled(lab, name + ".c", name + ".so", "-shared", "-fPIC", *(["-DZR_NO_MEMORY"] if SLOW > 1 else []), "-ldl")
 
 
 def _shared(path, size):

@@ -1,24 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Forced transfers: how often, also after a restart. */
-#include "zonerig.h"
-
-static struct rig r;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_init(&r, RIG_PRIMARIES);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_clear(&r);
-	return 0;
-}
+#include "zonerig_each.h"
 
 static void
 at_rest(void)

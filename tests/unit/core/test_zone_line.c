@@ -3,25 +3,7 @@
  * A forced transfer that waits in a long line: the zone is kept up meanwhile, and the force keeps
  * its place (T-08, A-04, A-07); and a force whose notifier cannot be asked.
  */
-#include "zonerig.h"
-
-static struct rig r;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_init(&r, RIG_PRIMARIES);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_clear(&r);
-	return 0;
-}
+#include "zonerig_each.h"
 
 /* Queued for the forced transfer, and nobody grants it. */
 static void

@@ -1,26 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One round: serials, whom to ask, transfers that go wrong. */
-#include "zonerig.h"
+#include "zonerig_each.h"
 
 #include "base/serial.h"
-
-static struct rig r;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_init(&r, RIG_PRIMARIES);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_clear(&r);
-	return 0;
-}
 
 /* Loaded with serial 10 and at rest. */
 static void

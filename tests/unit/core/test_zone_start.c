@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A start that does not trust the row: every zone is asked about, behind all who are due. */
-#include "zonerig.h"
-
-static struct rig r;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_init(&r, 2);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_clear(&r);
-	return 0;
-}
+#define ZONERIG_PRIMARIES 2
+#include "zonerig_each.h"
 
 /* What the row says: seconds until the next check and until it expires. */
 static void

@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Timers: clamps, jitter, start-up with honest and absurd clocks (T-01..T-13). */
-#include "zonerig.h"
-
-static struct rig r;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_init(&r, 1);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_clear(&r);
-	return 0;
-}
+#define ZONERIG_PRIMARIES 1
+#include "zonerig_each.h"
 
 #define H INT64_C(3600)
 #define D (24 * H)

@@ -3,27 +3,9 @@
  * Forced transfers: on whose word and from whom (A-03, A-08), also after a restart; and every place
  * that compares serials (A-34, Q-10).
  */
-#include "zonerig.h"
+#include "zonerig_each.h"
 
 #include "base/serial.h"
-
-static struct rig r;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_init(&r, RIG_PRIMARIES);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_clear(&r);
-	return 0;
-}
 
 static void
 at_rest(void)

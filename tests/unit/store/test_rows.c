@@ -321,21 +321,6 @@ set_notify(struct fx *b, int64_t zone, int64_t id, uint32_t tries, bool remove)
 	name_notify(b, zone, id, "x", tries, remove);
 }
 
-/* Rows of 192.0.2.1 for these two downstreams, written by one order; the ids go to id[]. */
-static void
-add_twins(struct fx *b, int64_t zone, const struct store_notify *v, int64_t *id)
-{
-	struct store_order *o = store_order_new(STORE_OUTBOX_ADD, zone);
-
-	o->outbox.v = zr_xmemdup(v, 2 * sizeof(*v));
-	o->outbox.count = 2;
-	fx_run(b, o);
-	assert_int_equal(o->err.code, ZR_OK);
-	id[0] = o->outbox.v[0].id;
-	id[1] = o->outbox.v[1].id;
-	store_order_free(o);
-}
-
 /* Two downstreams of one address, told apart by their keys: none takes the other's place. */
 static void
 test_outbox_twins(void **state)
@@ -347,9 +332,9 @@ test_outbox_twins(void **state)
 	const struct store_notify mixed[2] = {
 	    notify("in", "192.0.2.1", 252, 2), notify("out", "192.0.2.1", 6, 2)};
 
-	add_twins(b, zone, soa, id);
+	fx_owe(b, zone, soa, 2, id);
 	expect_outbox(b, zone, "in 192.0.2.1@53 6 1 0;out 192.0.2.1@53 6 1 0;");
-	add_twins(b, zone, mixed, id);
+	fx_owe(b, zone, mixed, 2, id);
 	expect_outbox(b, zone, "in 192.0.2.1@53 252 2 0;out 192.0.2.1@53 6 2 0;");
 
 	/* One gets the name of the other: the newer row stays, with what the older was. */
@@ -360,7 +345,7 @@ test_outbox_twins(void **state)
 	set_notify(b, zone, id[1], 0, true);
 	expect_outbox(b, zone, "");
 
-	add_twins(b, zone, mixed, id);
+	fx_owe(b, zone, mixed, 2, id);
 	name_notify(b, zone, id[1], "in", 3, false);
 	expect_outbox(b, zone, "in 192.0.2.1@53 252 2 3;");
 	set_notify(b, zone, id[1], 0, true);
@@ -434,16 +419,10 @@ post_end(struct fx *b, int64_t zone, int64_t id)
 static int64_t
 add_notify(struct fx *b, int64_t zone, uint16_t qtype, uint32_t serial)
 {
-	struct store_order *o = store_order_new(STORE_OUTBOX_ADD, zone);
+	const struct store_notify n = notify("x", "192.0.2.1", qtype, serial);
 	int64_t id;
 
-	o->outbox.v = zr_xcalloc(1, sizeof(struct store_notify));
-	o->outbox.count = 1;
-	o->outbox.v[0] = notify("x", "192.0.2.1", qtype, serial);
-	fx_run(b, o);
-	assert_int_equal(o->err.code, ZR_OK);
-	id = o->outbox.v[0].id;
-	store_order_free(o);
+	fx_owe(b, zone, &n, 1, &id);
 	return id;
 }
 

@@ -109,6 +109,21 @@ fx_ok(struct fx *b, struct store_order *o)
 }
 
 void
+fx_owe(struct fx *b, int64_t zone, const struct store_notify *v, size_t n, int64_t *id)
+{
+	struct store_order *o = store_order_new(STORE_OUTBOX_ADD, zone);
+
+	o->outbox.v = zr_xmemdup(v, n * sizeof(*v));
+	o->outbox.count = n;
+	fx_run(b, o);
+	assert_int_equal(o->err.code, ZR_OK);
+	assert_int_equal(o->outbox.count, n);
+	for (size_t i = 0; i < n; i++)
+		id[i] = o->outbox.v[i].id;
+	store_order_free(o);
+}
+
+void
 fx_fails(struct fx *b, struct store_order *o, enum zr_code code)
 {
 	fx_run(b, o);

@@ -38,6 +38,8 @@ void fx_post(struct fx *b, struct store_order *o);
 struct store_order *fx_wait(struct fx *b);
 /* Runs, asserts success, frees. */
 void fx_ok(struct fx *b, struct store_order *o);
+/* A STORE_OUTBOX_ADD of these rows was carried out: the ids go to id[], which has room for n. */
+void fx_owe(struct fx *b, int64_t zone, const struct store_notify *v, size_t n, int64_t *id);
 /* Runs, asserts this failure, frees. */
 void fx_fails(struct fx *b, struct store_order *o, enum zr_code code);
 
