@@ -205,15 +205,6 @@ certs_primary(const struct certs *s, const struct config_primary *p)
 }
 
 /* By name: a zone that is being removed still has those of the configuration before. */
-struct tls_ctx *
-certs_downstream(const struct certs *s, const struct config_downstream *d)
-{
-	for (size_t i = 0; i < s->cfg->downstream_count && d->tls.at.file != NULL; i++)
-		if (strcmp(s->cfg->downstreams[i].name, d->name) == 0)
-			return s->downstream[i].tls;
-	return NULL;
-}
-
 static struct cert *
 find(const struct certs *s, const char *what, const char *name)
 {
@@ -225,6 +216,14 @@ find(const struct certs *s, const char *what, const char *name)
 			if (strcmp(v[k][i].what, what) == 0 && strcmp(v[k][i].name, name) == 0)
 				return &v[k][i];
 	return NULL;
+}
+
+struct tls_ctx *
+certs_downstream(const struct certs *s, const struct config_downstream *d)
+{
+	const struct cert *c = d->tls.at.file != NULL ? find(s, "downstream", d->name) : NULL;
+
+	return c != NULL ? c->tls : NULL;
 }
 
 static bool

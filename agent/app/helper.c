@@ -86,14 +86,10 @@ int
 helper_begin(struct helper *h, const struct config *c, struct zr_err *e)
 {
 	struct helper_tell t;
-	ssize_t n;
 
 	if (helper_give(h->fd, c) != 0)
 		return zr_fail(e, ZR_IO, "the process for commands: %s", strerror(errno));
-	do
-		n = recv(h->fd, &t, sizeof(t), 0);
-	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(t))
+	if (!helper_receive(h->fd, &t, sizeof(t)))
 		return zr_fail(e, ZR_IO, "the process for commands has ended at once");
 	t.text[sizeof(t.text) - 1] = '\0';
 	return t.news == HELPER_READY ? 0

@@ -107,7 +107,25 @@ helper_unpack(struct helper_words *w, struct helper_table *t, const char **user,
 	return w->left == 0;
 }
 
-/* ---- the daemon's side ---- */
+/* ---- over the socket ---- */
+
+bool
+helper_receive(int fd, void *p, size_t n)
+{
+	char *at = p;
+	ssize_t got;
+
+	while (n > 0) {
+		got = recv(fd, at, n, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		at += got;
+		n -= (size_t)got;
+	}
+	return true;
+}
 
 static int
 send_all(int fd, const void *p, size_t n)
@@ -127,6 +145,8 @@ send_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
+/* ---- the daemon's side ---- */
+
 int
 helper_give(int fd, const struct config *c)
 {
@@ -142,24 +162,6 @@ helper_give(int fd, const struct config *c)
 }
 
 /* ---- the helper's side ---- */
-
-static bool
-receive(int fd, void *p, size_t n)
-{
-	char *at = p;
-	ssize_t got;
-
-	while (n > 0) {
-		got = recv(fd, at, n, 0);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		at += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
 
 static int
 follow(struct helper_words *w, struct helper_table *t, struct zr_err *e)
@@ -180,12 +182,12 @@ helper_take(int fd, struct helper_table *t, struct zr_err *e)
 	char *all;
 	int rc;
 
-	if (!receive(fd, &n, sizeof(n)))
+	if (!helper_receive(fd, &n, sizeof(n)))
 		return zr_fail(e, ZR_CLOSED, "the daemon has ended");
 	all = zr_xmalloc((size_t)n + 1);
 	w = (struct helper_words){all, (size_t)n};
-	rc = receive(fd, all, (size_t)n) ? follow(&w, t, e)
-					 : zr_fail(e, ZR_CLOSED, "the daemon has ended");
+	rc = helper_receive(fd, all, (size_t)n) ? follow(&w, t, e)
+						: zr_fail(e, ZR_CLOSED, "the daemon has ended");
 	free(all);
 	return rc;
 }

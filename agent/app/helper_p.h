@@ -54,6 +54,7 @@ void helper_pack(struct buf *b, const struct config *c);
 bool helper_unpack(
     struct helper_words *w, struct helper_table *t, const char **user, bool *core_dumps);
 int helper_give(int fd, const struct config *c); /* -1: errno */
+bool helper_receive(int fd, void *p, size_t n);	 /* all of it; false: nobody is there */
 /* Takes that, becomes the user, gives up all capabilities. */
 int helper_take(int fd, struct helper_table *t, struct zr_err *e);
 

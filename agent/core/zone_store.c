@@ -104,7 +104,9 @@ install(struct step *s, const struct zone_ready *r)
 {
 	struct zone *z = s->z;
 	bool had = z->data != ZONE_EMPTY;
-	bool breaks = had && !r->identical && !r->diff && !serial_gt(r->serial, z->serial);
+	/* Other content, and the serial has not risen. */
+	bool anew = had && !r->identical && !serial_gt(r->serial, z->serial);
+	bool breaks = anew && !r->diff;
 
 	note_install(s, r);
 	next_times(z, r, s->now.mono.us);
@@ -122,7 +124,6 @@ install(struct step *s, const struct zone_ready *r)
 	c->notifier = c->forced ? z->round_by : ZONE_NO_INDEX;
 	if (c->forced)
 		c->asked = zone_wall(z->round_s * ZR_US_PER_S, s->now);
-	bool anew = had && !r->identical && !serial_gt(r->serial, z->serial);
 	c->durable = anew || (z->disk == ZONE_PENDING_NONE && z->refresh_us > s->now.mono.us);
 	c->old_serial = z->serial;
 	c->serial = r->serial;

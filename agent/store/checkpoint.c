@@ -24,12 +24,9 @@
 
 struct checkpointer {
 	struct mail mail; /* goes to it as the request, comes back as the answer */
-	struct mail quit;
-	struct mbox *box;
+	struct aide aide;
 	struct mbox *back;
 	struct db *db;
-	pthread_t thread;
-	bool thread_runs;
 	/* the store's thread */
 	bool running;
 	bool held_by_readers; /* the last pass could not end */
@@ -47,8 +44,8 @@ run_passes(void *arg)
 	struct mail *m;
 
 	while (!quit) {
-		for (m = mbox_wait(c->box, -1); m != NULL; m = m->next)
-			quit |= m == &c->quit;
+		for (m = mbox_wait(c->aide.box, -1); m != NULL; m = m->next)
+			quit |= m == &c->aide.quit;
 		if (quit)
 			break;
 		c->rc = sqlite3_wal_checkpoint_v2(
@@ -64,21 +61,12 @@ int
 checkpoint_start(struct store *s, struct zr_err *e)
 {
 	struct checkpointer *c = zr_xcalloc(1, sizeof(*c));
-	int rc;
 
 	s->checkpointer = c;
 	c->back = s->box;
-	c->box = mbox_new();
-	if (c->box == NULL)
-		return zr_fail(
-		    e, ZR_DB, "no file descriptor for the store: raise the limit (ulimit -n)");
 	if (db_open(&c->db, s->db->path, DB_HELPER, e) < 0)
 		return -1;
-	rc = pthread_create(&c->thread, NULL, run_passes, c);
-	if (rc != 0)
-		return zr_fail(e, ZR_DB, "cannot start a thread of the store: %s", strerror(rc));
-	c->thread_runs = true;
-	return 0;
+	return aide_start(&c->aide, run_passes, c, e);
 }
 
 void
@@ -88,13 +76,8 @@ checkpoint_stop(struct store *s)
 
 	if (c == NULL)
 		return;
-	if (c->thread_runs) {
-		mbox_post(c->box, &c->quit);
-		pthread_join(c->thread, NULL);
-		(void)mbox_take(c->box); /* a request it did not see */
-	}
+	aide_stop(&c->aide);
 	db_close(c->db);
-	mbox_free(c->box);
 	(void)mbox_take(s->box); /* the answer nobody took */
 	free(c);
 	s->checkpointer = NULL;
@@ -110,7 +93,7 @@ checkpoint_poke(struct store *s, bool idle)
 	    pages < c->not_before)
 		return;
 	c->running = true;
-	mbox_post(c->box, &c->mail);
+	mbox_post(c->aide.box, &c->mail);
 }
 
 bool

@@ -114,6 +114,21 @@ lane_take(struct lane *l, struct mail **at)
 /* It has been carried out, or has failed for good: back to its poster, or freed.  Any thread. */
 void order_report(struct store_order *o);
 
+/* ---- aide.c: a thread that helps the store's ---- */
+
+struct aide {
+	struct mbox *box; /* what it is sent */
+	struct mail quit; /* it ends when this comes */
+	pthread_t thread;
+	bool runs;
+};
+
+/* Zeroed before.  -1: aide_stop() all the same. */
+int aide_start(struct aide *a, void *(*run)(void *), void *arg, struct zr_err *e);
+/* When nobody sends it anything any more; waits for its end.  Zeroed, or stopped before: nothing.
+ */
+void aide_stop(struct aide *a);
+
 /* ---- gather.c ---- */
 
 bool gather_may(const struct store_order *o);

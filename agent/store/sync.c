@@ -27,10 +27,7 @@
 #include <unistd.h>
 
 struct syncer {
-	struct mbox *box;
-	struct mail quit;
-	pthread_t thread;
-	bool thread_runs;
+	struct aide aide;
 	int fd; /* of the WAL, from which SQLite's locks are far */
 	atomic_bool broken;
 	/* the store's thread */
@@ -65,9 +62,9 @@ run(void *arg)
 
 	while (!quit) {
 		lane_init(&orders);
-		for (m = mbox_wait(c->box, -1); m != NULL; m = next) {
+		for (m = mbox_wait(c->aide.box, -1); m != NULL; m = next) {
 			next = m->next;
-			if (m == &c->quit)
+			if (m == &c->aide.quit)
 				quit = true;
 			else
 				lane_put(&orders, m);
@@ -83,7 +80,6 @@ sync_start(struct store *s, struct zr_err *e)
 {
 	struct syncer *c = zr_xcalloc(1, sizeof(*c));
 	char name[4096];
-	int rc;
 
 	s->syncer = c;
 	atomic_init(&c->broken, false);
@@ -92,15 +88,7 @@ sync_start(struct store *s, struct zr_err *e)
 	if (c->fd >= 0 && fdatasync(c->fd) != 0)
 		return zr_fail(
 		    e, ZR_DB, "syncing %s failed (%s): check the disk", name, strerror(errno));
-	c->box = mbox_new();
-	if (c->box == NULL)
-		return zr_fail(
-		    e, ZR_DB, "no file descriptor for the store: raise the limit (ulimit -n)");
-	rc = pthread_create(&c->thread, NULL, run, c);
-	if (rc != 0)
-		return zr_fail(e, ZR_DB, "cannot start a thread of the store: %s", strerror(rc));
-	c->thread_runs = true;
-	return 0;
+	return aide_start(&c->aide, run, c, e);
 }
 
 void
@@ -110,13 +98,9 @@ sync_stop(struct store *s)
 
 	if (c == NULL)
 		return;
-	if (c->thread_runs) {
-		mbox_post(c->box, &c->quit);
-		pthread_join(c->thread, NULL);
-	}
+	aide_stop(&c->aide);
 	if (c->fd >= 0)
 		close(c->fd);
-	mbox_free(c->box);
 	free(c);
 	s->syncer = NULL;
 }
@@ -137,7 +121,7 @@ sync_begun(struct store *s)
 void
 sync_post(struct store *s, struct store_order *o)
 {
-	mbox_post(s->syncer->box, &o->mail);
+	mbox_post(s->syncer->aide.box, &o->mail);
 }
 
 int

@@ -4,8 +4,8 @@
 -- name: outbox_last_id
 SELECT coalesce(max(id), 0) FROM outbox;
 
--- One row for each zone, target and downstream: newer absorbs older, under a new id, so that a late answer to
--- the older one does not end the newer.  AXFR (252) absorbs SOA (6) and is never made less.
+-- One row for each zone, target and downstream: newer absorbs older, under a new id, so that a late
+-- answer to the older one does not end the newer.  AXFR (252) absorbs SOA (6) and is never made less.
 -- name: outbox_add
 INSERT OR REPLACE INTO outbox (id, zone, downstream, target, qtype, serial, not_before, tries)
 VALUES (:id, :zone, :downstream, :target,
