@@ -42,6 +42,10 @@ STORAGE = [
     # ---- crashes and power cuts ----
     *guard("a power cut: marks are not synced", "-", "agent/store/sync.c",
            "if (fdatasync(c->fd) != 0) {", "if (c->fd < 0) {", U + "store/test_group", *CRASH),
+    *guard("a mark found at the start is taken for synced", "-", "agent/store/sync.c",
+           "if (c->fd >= 0 && fdatasync(c->fd) != 0)", "if (false)", U + "store/test_group"),
+    *guard("a power cut: other content under the same serial, fetched and lost", "-", "agent/core/zone_store.c",
+           "c->durable = anew ||", "c->durable =", U + "core/test_zone_force"),
     *guard("a sync that failed is forgotten", "-", "agent/store/sync.c",
            "if (c == NULL || !atomic_load(&c->broken))", "if (c == NULL || true)", U + "store/test_group"),
     *guard("a power cut: what was served and is lost is not looked for", "-", "agent/app/restore.c",

@@ -130,6 +130,7 @@ forced_same_serial_other_content(void **state)
 	assert_true(c->content);
 	assert_true(c->drop_journal);
 	assert_true(c->ambiguous);
+	assert_true(c->durable); /* though there is a mark: nobody may have what we then lose */
 	rig_store_all(&r);
 	/* A-10 (4): the next refresh is by AXFR, the one after it by IXFR again. */
 	rig_notify(&r, 0, 11);

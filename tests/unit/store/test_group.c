@@ -245,6 +245,25 @@ test_sync_syncs(void **state)
 	}
 }
 
+/* What the process before this one has written and not synced is read here as if it were. */
+static void
+test_start_syncs(void **state)
+{
+	struct fx *b = *state;
+	int before;
+
+	reopen_stopped(b, 0);
+	before = atomic_load(&syncs);
+	start(b);
+	assert_true(atomic_load(&syncs) > before);
+	reopen_stopped(b, 0);
+	atomic_store(&syncs_to_fail, 1);
+	assert_int_equal(store_start(b->s, &(struct zr_err){0}), -1);
+	assert_int_equal(atomic_load(&syncs_to_fail), 0);
+	reopen_stopped(b, 0);
+	start(b);
+}
+
 /* Only the answer to a mark waits for the disk. */
 static void
 test_commit_overtakes_sync(void **state)
@@ -486,6 +505,7 @@ static const struct CMUnitTest tests[] = {
     FX_TEST(test_slow_waits_before_commit),
     FX_TEST(test_sync_syncs),
     FX_TEST(test_sync_fails),
+    FX_TEST(test_start_syncs),
     FX_TEST(test_commit_overtakes_sync),
     FX_TEST(test_many_posters),
     FX_TEST(test_locked_by_another),
